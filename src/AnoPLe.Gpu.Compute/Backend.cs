@@ -1,0 +1,120 @@
+using AnoPLe.Gpu.Compute.Ops;
+
+namespace AnoPLe.Gpu.Compute;
+
+/// <summary>
+/// A device with its memory and one object per operation. Operations are enqueued in order; <see cref="Read(Tensor, Span{float})"/>
+/// and <see cref="Synchronize"/> wait for them. A backend is used by one thread at a time; whoever shares one serialises.
+/// </summary>
+public abstract class Backend : IDisposable
+{
+    /// <summary>The device.</summary>
+    public abstract DeviceInfo Device { get; }
+
+    /// <summary>Arithmetic of matrix products and attention, for instance "fp32".</summary>
+    public abstract string Precision { get; }
+
+    /// <summary>Images to patch tokens.</summary>
+    public abstract PatchEmbedding PatchEmbedding { get; }
+
+    /// <summary>Prompt and view tokens into a sequence.</summary>
+    public abstract TokenInjection TokenInjection { get; }
+
+    /// <summary>Rows picked out of a matrix.</summary>
+    public abstract RowGather RowGather { get; }
+
+    /// <summary>Layer normalisation.</summary>
+    public abstract LayerNorm LayerNorm { get; }
+
+    /// <summary>Fully connected layer with fused epilogues.</summary>
+    public abstract Linear Linear { get; }
+
+    /// <summary>Fused multi-head self-attention.</summary>
+    public abstract Attention Attention { get; }
+
+    /// <summary>Rows to unit length.</summary>
+    public abstract L2Normalize L2Normalize { get; }
+
+    /// <summary>Normal-against-abnormal log-odds from cosines.</summary>
+    public abstract CosineLogits CosineLogits { get; }
+
+    /// <summary>Distance to the nearest row of a memory bank.</summary>
+    public abstract MemoryBankDistance MemoryBankDistance { get; }
+
+    /// <summary>Bilinear resampling of maps.</summary>
+    public abstract BilinearUpsample BilinearUpsample { get; }
+
+    /// <summary>Gaussian smoothing of maps.</summary>
+    public abstract GaussianBlur GaussianBlur { get; }
+
+    /// <summary>Takes device memory. Its content is undefined.</summary>
+    /// <exception cref="DeviceException">Not enough memory.</exception>
+    public abstract Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32);
+
+    /// <summary>Copies host floats into a tensor of exactly as many elements.</summary>
+    public void Write(Tensor tensor, ReadOnlySpan<float> source)
+    {
+        Require.Floats(this, tensor);
+        Require.That(tensor.Count == source.Length, $"{source.Length} values for '{tensor.Name}' {tensor.Shape}, expected {tensor.Count}.");
+        WriteCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(source));
+    }
+
+    /// <summary>Copies host integers into a tensor of exactly as many elements.</summary>
+    public void Write(Tensor tensor, ReadOnlySpan<int> source)
+    {
+        Require.Indices(this, tensor, source.Length);
+        WriteCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(source));
+    }
+
+    /// <summary>Waits for all operations and copies a tensor to the host.</summary>
+    public void Read(Tensor tensor, Span<float> destination)
+    {
+        Require.Floats(this, tensor);
+        Require.That(tensor.Count == destination.Length,
+            $"Room for {destination.Length} values of '{tensor.Name}' {tensor.Shape}, expected {tensor.Count}.");
+        ReadCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(destination));
+    }
+
+    /// <summary>Allocates and fills a tensor.</summary>
+    public Tensor Upload(string name, Shape shape, ReadOnlySpan<float> values)
+    {
+        var tensor = Allocate(name, shape);
+        Write(tensor, values);
+        return tensor;
+    }
+
+    /// <summary>Allocates and fills an index tensor.</summary>
+    public Tensor Upload(string name, Shape shape, ReadOnlySpan<int> values)
+    {
+        var tensor = Allocate(name, shape, ElementType.I32);
+        Write(tensor, values);
+        return tensor;
+    }
+
+    /// <summary>Reads a whole tensor into a new array.</summary>
+    public float[] Download(Tensor tensor)
+    {
+        var values = new float[tensor.Count];
+        Read(tensor, values);
+        return values;
+    }
+
+    /// <summary>Device part of Write; sizes have been checked. The source may be reused when it returns.</summary>
+    protected abstract void WriteCore(Tensor tensor, ReadOnlySpan<byte> source);
+
+    /// <summary>Device part of Read; sizes have been checked.</summary>
+    protected abstract void ReadCore(Tensor tensor, Span<byte> destination);
+
+    /// <summary>Waits until everything enqueued so far is done.</summary>
+    public abstract void Synchronize();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees the device.</summary>
+    protected abstract void Dispose(bool disposing);
+}

@@ -1,0 +1,29 @@
+namespace AnoPLe.Gpu.Compute.Ops;
+
+/// <summary>Fused multi-head self-attention: y = concat over heads of softmax(q k^T / sqrt(C/H) + mask) v.</summary>
+/// <remarks>
+/// qkv: (B, T, 3C), each row q | k | v; head h owns channels h*C/H .. (h+1)*C/H - 1; y: (B, T, C), before the output projection.
+/// The causal mask forbids keys after the query. The T x T scores are never stored (online softmax, or one tile of rows at a time).
+/// logSumExp: (B, H, T), log of the sum of exp of a row's scaled scores, saved for the backward pass when given; with it, backward
+/// recomputes A: dV = A^T dO; dA = dO V^T; dS = A * (dA - rowsum(dA * A)) / sqrt(C/H); dQ = dS K; dK = dS^T Q.
+/// Sources: arXiv 1706.03762, 2205.14135.
+/// </remarks>
+public abstract class Attention(Backend backend) : Operation(backend)
+{
+    /// <summary>Attends within every sequence of the batch.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit or C is no multiple of the number of heads.</exception>
+    public void Forward(Tensor y, Tensor qkv, int heads, bool causal = false, Tensor? logSumExp = null)
+    {
+        Require.Rank(Backend, qkv, 3);
+        int B = qkv.Shape[0], T = qkv.Shape[1], C = qkv.Width / 3;
+        Require.That(qkv.Width % 3 == 0, $"qkv ('{qkv.Name}') has rows of {qkv.Width}, expected q, k and v of equal width.");
+        Require.That(heads > 0 && C % heads == 0, $"{heads} heads do not divide the width {C}.");
+        Require.Tensor(Backend, y, new(B, T, C));
+        if (logSumExp is not null)
+            Require.Tensor(Backend, logSumExp, new(B, heads, T));
+        ForwardCore(y, qkv, heads, causal, logSumExp);
+    }
+
+    /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
+    protected abstract void ForwardCore(Tensor y, Tensor qkv, int heads, bool causal, Tensor? logSumExp);
+}

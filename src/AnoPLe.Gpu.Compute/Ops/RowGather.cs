@@ -1,0 +1,23 @@
+namespace AnoPLe.Gpu.Compute.Ops;
+
+/// <summary>y[r] = x[rows[r]]: class rows, patch rows or end-of-text rows out of a sequence.</summary>
+/// <remarks>
+/// x: (..., C) seen as rows; y: (..., C); rows: one I32 index per row of y. Indices are checked where they are made, not on the device.
+/// Backward: dx[rows[r]] += dy[r] (the indices are distinct).
+/// </remarks>
+public abstract class RowGather(Backend backend) : Operation(backend)
+{
+    /// <summary>Copies the chosen rows.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit.</exception>
+    public void Forward(Tensor y, Tensor x, Tensor rows)
+    {
+        Require.Floats(Backend, x);
+        Require.Floats(Backend, y);
+        Require.That(x.Width == y.Width, $"y ('{y.Name}') has rows of {y.Width}, x ('{x.Name}') of {x.Width}.");
+        Require.Indices(Backend, rows, y.Rows);
+        ForwardCore(y, x, rows);
+    }
+
+    /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
+    protected abstract void ForwardCore(Tensor y, Tensor x, Tensor rows);
+}
