@@ -1,0 +1,26 @@
+using AnoPLe.Gpu.Kernels.Cpu.Simd;
+
+namespace AnoPLe.Gpu.Kernels.Cpu;
+
+/// <summary>
+/// One task per sequence and head (and part of the queries when there are few heads): keys and values are packed into panels, then a
+/// tile of queries at a time is multiplied with all keys, turned into weights while in cache, and multiplied with all values.
+/// </summary>
+internal sealed unsafe class Attention<V, O>(CpuBackend backend) : Ops.Attention(backend)
+    where V : unmanaged
+    where O : struct, ISimd<V>
+{
+    private readonly AttentionJob<V, O> forward = new(backend.Workspace);
+
+    /// <inheritdoc/>
+    protected override void ForwardCore(Tensor y, Tensor qkv, int heads, bool causal, Tensor? logSumExp)
+    {
+        forward.Y = y.Floats();
+        forward.Qkv = qkv.Floats();
+        forward.LogSumExp = logSumExp.FloatsOrNull();
+        forward.IsCausal = causal;
+        forward.SetSizes(qkv.Shape[0], qkv.Shape[1], y.Width, heads, backend.Threads);
+        backend.Workspace.Reserve(forward.WorkspaceSize);
+        backend.Run(forward, y, qkv, logSumExp);
+    }
+}

@@ -1,0 +1,187 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using AnoPLe.Gpu.Kernels.Cpu.Simd;
+
+namespace AnoPLe.Gpu.Kernels.Cpu;
+
+/// <summary>
+/// Managed SIMD on this machine's processor: no native library, every machine has it. Vectors are as wide as the processor likes them
+/// (512, 256 or 128 bits); threads are its own. Operations have finished when they return. fp32 throughout.
+/// </summary>
+/// <remarks>
+/// Used by one thread at a time; several backends may work side by side, each with its own threads. The same inputs and number of
+/// threads give the same bits on the same processor. After the first call with the largest sizes, operations allocate nothing.
+/// </remarks>
+public sealed class CpuBackend : Backend
+{
+    /// <summary>Most threads that can be asked for.</summary>
+    public const int MaxThreads = 1024;
+
+    private readonly ForkJoinPool pool;
+    private readonly List<Workspace> workspaces = [];
+    private readonly Operations operations;
+    private int running;
+
+    /// <summary>Starts the threads.</summary>
+    /// <param name="threads">Threads that compute, the caller's included; 0 for the processors this process may use.</param>
+    /// <exception cref="ArgumentException">A negative number of threads, or more than <see cref="MaxThreads"/>.</exception>
+    public CpuBackend(int threads = 0)
+    {
+        Device = Describe(threads);
+        Threads = ThreadCount(threads);
+        pool = new ForkJoinPool(Threads);
+        Workspace = CreateWorkspace(Threads);
+        operations = InstructionSet.Bits switch
+        {
+            512 => Operations.Create<Vector512<float>, Simd512>(this),
+            256 => Operations.Create<Vector256<float>, Simd256>(this),
+            128 => Operations.Create<Vector128<float>, Simd128>(this),
+            _ => Operations.Create<float, SimdScalar>(this),
+        };
+    }
+
+    /// <summary>Threads that compute, the caller's included.</summary>
+    public int Threads { get; }
+
+    /// <inheritdoc/>
+    public override DeviceInfo Device { get; }
+
+    /// <inheritdoc/>
+    public override string Precision => "fp32";
+
+    /// <inheritdoc/>
+    public override Ops.PatchEmbedding PatchEmbedding => operations.PatchEmbedding;
+
+    /// <inheritdoc/>
+    public override Ops.TokenInjection TokenInjection => operations.TokenInjection;
+
+    /// <inheritdoc/>
+    public override Ops.RowGather RowGather => operations.RowGather;
+
+    /// <inheritdoc/>
+    public override Ops.LayerNorm LayerNorm => operations.LayerNorm;
+
+    /// <inheritdoc/>
+    public override Ops.Linear Linear => operations.Linear;
+
+    /// <inheritdoc/>
+    public override Ops.Attention Attention => operations.Attention;
+
+    /// <inheritdoc/>
+    public override Ops.L2Normalize L2Normalize => operations.L2Normalize;
+
+    /// <inheritdoc/>
+    public override Ops.CosineLogits CosineLogits => operations.CosineLogits;
+
+    /// <inheritdoc/>
+    public override Ops.MemoryBankDistance MemoryBankDistance => operations.MemoryBankDistance;
+
+    /// <inheritdoc/>
+    public override Ops.BilinearUpsample BilinearUpsample => operations.BilinearUpsample;
+
+    /// <inheritdoc/>
+    public override Ops.GaussianBlur GaussianBlur => operations.GaussianBlur;
+
+    /// <summary>Scratch memory of each thread, shared by the operations, because only one runs at a time.</summary>
+    internal Workspace Workspace { get; }
+
+    /// <summary>The processor as a device: its name, memory, vector width and threads.</summary>
+    /// <param name="threads">As the constructor's.</param>
+    /// <exception cref="ArgumentException">A negative number of threads, or more than <see cref="MaxThreads"/>.</exception>
+    public static DeviceInfo Describe(int threads = 0)
+    {
+        int count = ThreadCount(threads);
+        return new("cpu", DeviceKind.Cpu, ProcessorName.Read(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            $"{InstructionSet.Description}, {count} {(count == 1 ? "thread" : "threads")}, fp32, " +
+            $"{RuntimeInformation.FrameworkDescription} {RuntimeInformation.ProcessArchitecture}", IsGpu: false);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32) => new CpuTensor(this, name, shape, type);
+
+    /// <inheritdoc/>
+    protected override void WriteCore(Tensor tensor, ReadOnlySpan<byte> source)
+    {
+        source.CopyTo(tensor.Bytes());
+        GC.KeepAlive(tensor);
+    }
+
+    /// <inheritdoc/>
+    protected override void ReadCore(Tensor tensor, Span<byte> destination)
+    {
+        ReadOnlySpan<byte> bytes = tensor.Bytes();
+        bytes.CopyTo(destination);
+        GC.KeepAlive(tensor);
+    }
+
+    /// <summary>Returns at once: operations have finished when they return.</summary>
+    public override void Synchronize()
+    {
+    }
+
+    /// <summary>Scratch memory that lives as long as the backend.</summary>
+    internal Workspace CreateWorkspace(int blocks)
+    {
+        var workspace = new Workspace(blocks);
+        workspaces.Add(workspace);
+        return workspace;
+    }
+
+    /// <summary>Does a job on all threads. Keeps the operands alive meanwhile: the job only knows their addresses.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is using this backend.</exception>
+    /// <exception cref="ObjectDisposedException">The backend was disposed.</exception>
+    internal void Run(Job job, params ReadOnlySpan<object?> operands)
+    {
+        if (Interlocked.Exchange(ref running, 1) != 0)
+            throw new InvalidOperationException("Two threads used one CpuBackend at once. Serialise them, or give each its own backend.");
+        try
+        {
+            pool.Run(job);
+        }
+        finally
+        {
+            Volatile.Write(ref running, 0);
+        }
+        foreach (object? operand in operands)
+            GC.KeepAlive(operand);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing)
+            return;
+        pool.Dispose();
+        foreach (var workspace in workspaces)
+            workspace.Dispose();
+    }
+
+    private static int ThreadCount(int threads)
+    {
+        Require.That(threads is >= 0 and <= MaxThreads,
+            $"{threads} threads were asked for, expected 1 to {MaxThreads}, or 0 for all processors of this process.");
+        return threads == 0 ? Math.Min(Environment.ProcessorCount, MaxThreads) : threads;
+    }
+
+    /// <summary>The operations for one vector width.</summary>
+    private sealed record Operations(
+        Ops.PatchEmbedding PatchEmbedding, Ops.TokenInjection TokenInjection, Ops.RowGather RowGather, Ops.LayerNorm LayerNorm,
+        Ops.Linear Linear, Ops.Attention Attention, Ops.L2Normalize L2Normalize, Ops.CosineLogits CosineLogits,
+        Ops.MemoryBankDistance MemoryBankDistance, Ops.BilinearUpsample BilinearUpsample, Ops.GaussianBlur GaussianBlur)
+    {
+        public static Operations Create<V, O>(CpuBackend backend)
+            where V : unmanaged
+            where O : struct, ISimd<V> => new(
+                new PatchEmbedding<V, O>(backend),
+                new TokenInjection<V, O>(backend),
+                new RowGather(backend),
+                new LayerNorm<V, O>(backend),
+                new Linear<V, O>(backend),
+                new Attention<V, O>(backend),
+                new L2Normalize<V, O>(backend),
+                new CosineLogits<V, O>(backend),
+                new MemoryBankDistance<V, O>(backend),
+                new BilinearUpsample(backend),
+                new GaussianBlur<V, O>(backend));
+    }
+}
