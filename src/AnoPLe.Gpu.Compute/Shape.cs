@@ -65,7 +65,7 @@ public readonly struct Shape : IEquatable<Shape>
     public override bool Equals(object? obj) => obj is Shape other && Equals(other);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Rank, d0, d1, d2, d3);
+    public override int GetHashCode() => HashCode.Combine(Rank, AtLeastOne(d0), AtLeastOne(d1), AtLeastOne(d2), AtLeastOne(d3));
 
     /// <summary>Same axes.</summary>
     public static bool operator ==(Shape left, Shape right) => left.Equals(right);

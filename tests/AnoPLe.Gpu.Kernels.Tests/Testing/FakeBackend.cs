@@ -1,0 +1,158 @@
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Ops;
+
+namespace AnoPLe.Gpu.Kernels.Tests.Testing;
+
+/// <summary>A backend without arithmetic: its operations only count the calls that passed their contract's checks.</summary>
+internal sealed class FakeBackend : Backend
+{
+    public FakeBackend()
+    {
+        PatchEmbedding = new FakePatchEmbedding(this);
+        TokenInjection = new FakeTokenInjection(this);
+        RowGather = new FakeRowGather(this);
+        LayerNorm = new FakeLayerNorm(this);
+        Linear = new FakeLinear(this);
+        Attention = new FakeAttention(this);
+        L2Normalize = new FakeL2Normalize(this);
+        CosineLogits = new FakeCosineLogits(this);
+        MemoryBankDistance = new FakeMemoryBankDistance(this);
+        BilinearUpsample = new FakeBilinearUpsample(this);
+        GaussianBlur = new FakeGaussianBlur(this);
+    }
+
+    /// <summary>How many calls reached an operation's core.</summary>
+    public int Calls { get; private set; }
+
+    /// <summary>Tensors allocated and not yet disposed.</summary>
+    public int Alive { get; private set; }
+
+    public override DeviceInfo Device { get; } = new("fake", DeviceKind.Cpu, "fake", 0, "none", false);
+
+    public override string Precision => "none";
+
+    public override PatchEmbedding PatchEmbedding { get; }
+
+    public override TokenInjection TokenInjection { get; }
+
+    public override RowGather RowGather { get; }
+
+    public override LayerNorm LayerNorm { get; }
+
+    public override Linear Linear { get; }
+
+    public override Attention Attention { get; }
+
+    public override L2Normalize L2Normalize { get; }
+
+    public override CosineLogits CosineLogits { get; }
+
+    public override MemoryBankDistance MemoryBankDistance { get; }
+
+    public override BilinearUpsample BilinearUpsample { get; }
+
+    public override GaussianBlur GaussianBlur { get; }
+
+    /// <summary>A float tensor.</summary>
+    public Tensor Floats(params ReadOnlySpan<int> shape) => Allocate("t", new(shape));
+
+    /// <summary>An index tensor.</summary>
+    public Tensor Integers(params ReadOnlySpan<int> shape) => Allocate("i", new(shape), ElementType.I32);
+
+    /// <summary>A weight matrix.</summary>
+    public PackedLinear Weight(int outFeatures, int inFeatures, bool bias = false)
+        => Linear.Pack("w", new float[outFeatures * inFeatures], bias ? new float[outFeatures] : [], outFeatures, inFeatures);
+
+    public override Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32)
+    {
+        Alive++;
+        return new FakeTensor(this, name, shape, type, isView: false);
+    }
+
+    public override void Synchronize()
+    {
+    }
+
+    protected override void WriteCore(Tensor tensor, ReadOnlySpan<byte> source) => Calls++;
+
+    protected override void ReadCore(Tensor tensor, Span<byte> destination) => Calls++;
+
+    protected override void Dispose(bool disposing)
+    {
+    }
+
+    private sealed class FakeTensor(FakeBackend backend, string name, Shape shape, ElementType type, bool isView)
+        : Tensor(backend, name, shape, type)
+    {
+        protected override Tensor ViewCore(string name, Shape shape, int offset) => new FakeTensor(backend, name, shape, Type, isView: true);
+
+        protected override void Dispose(bool disposing) => backend.Alive -= isView ? 0 : 1;
+    }
+
+    private sealed class FakePackedLinear(FakeBackend backend, string name, int outFeatures, int inFeatures, bool hasBias)
+        : PackedLinear(backend, name, outFeatures, inFeatures, hasBias)
+    {
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
+
+    private sealed class FakePatchEmbedding(FakeBackend backend) : PatchEmbedding(backend)
+    {
+        protected override void ForwardCore(Tensor x, Tensor images, PackedLinear weight, Tensor classEmbedding, Tensor positions, int patch)
+            => backend.Calls++;
+    }
+
+    private sealed class FakeTokenInjection(FakeBackend backend) : TokenInjection(backend)
+    {
+        protected override void ForwardCore(Tensor x, Tensor tokens, int start, Tensor? positions) => backend.Calls++;
+    }
+
+    private sealed class FakeRowGather(FakeBackend backend) : RowGather(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x, Tensor rows) => backend.Calls++;
+    }
+
+    private sealed class FakeLayerNorm(FakeBackend backend) : LayerNorm(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor? mean, Tensor? rstd) => backend.Calls++;
+    }
+
+    private sealed class FakeLinear(FakeBackend backend) : Linear(backend)
+    {
+        protected override PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures,
+            int inFeatures, WeightLayout layout) => new FakePackedLinear(backend, name, outFeatures, inFeatures, bias.Length > 0);
+
+        protected override void ForwardCore(Tensor y, Tensor x, PackedLinear weight, Activation activation, bool accumulate) => backend.Calls++;
+    }
+
+    private sealed class FakeAttention(FakeBackend backend) : Attention(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor qkv, int heads, bool causal, Tensor? logSumExp) => backend.Calls++;
+    }
+
+    private sealed class FakeL2Normalize(FakeBackend backend) : L2Normalize(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x) => backend.Calls++;
+    }
+
+    private sealed class FakeCosineLogits(FakeBackend backend) : CosineLogits(backend)
+    {
+        protected override void ForwardCore(Tensor logits, Tensor x, Tensor text, Tensor classes, float tau) => backend.Calls++;
+    }
+
+    private sealed class FakeMemoryBankDistance(FakeBackend backend) : MemoryBankDistance(backend)
+    {
+        protected override void ForwardCore(Tensor distance, Tensor features, PackedLinear bank, float scale, bool accumulate) => backend.Calls++;
+    }
+
+    private sealed class FakeBilinearUpsample(FakeBackend backend) : BilinearUpsample(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x) => backend.Calls++;
+    }
+
+    private sealed class FakeGaussianBlur(FakeBackend backend) : GaussianBlur(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x, Tensor scratch, float sigma) => backend.Calls++;
+    }
+}

@@ -1,0 +1,109 @@
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Ops;
+
+namespace AnoPLe.Gpu.Kernels.Tests.Testing;
+
+/// <summary>One ready call of every operation, for what must hold of all of them: same bits again, nothing allocated.</summary>
+/// <param name="Name">The operation and its variant.</param>
+/// <param name="Prepare">Places operands and gives the call and what it writes. Calling twice must give the same output.</param>
+internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, Tensor[] Outputs)> Prepare)
+{
+    /// <summary>Every operation; each backend's simulator can run them in well under a second together.</summary>
+    public static IReadOnlyList<OperationCase> All { get; } =
+    [
+        new("PatchEmbedding", PatchEmbedding),
+        new("TokenInjection", TokenInjection),
+        new("RowGather", RowGather),
+        new("LayerNorm", LayerNorm),
+        new("Linear", bench => Linear(bench, 37, 45, 51, Activation.None)),
+        new("Linear one row", bench => Linear(bench, 1, 45, 51, Activation.None)),
+        new("Linear GELU", bench => Linear(bench, 37, 45, 51, Activation.Gelu)),
+        new("Linear QuickGELU", bench => Linear(bench, 37, 45, 51, Activation.QuickGelu)),
+        new("Attention", bench => Attention(bench, causal: false)),
+        new("Attention causal", bench => Attention(bench, causal: true)),
+        new("L2Normalize", L2Normalize),
+        new("CosineLogits", CosineLogits),
+        new("MemoryBankDistance", MemoryBankDistance),
+        new("BilinearUpsample", BilinearUpsample),
+        new("GaussianBlur", GaussianBlur),
+    ];
+
+    private static (Action, Tensor[]) PatchEmbedding(Workbench bench)
+    {
+        const int B = 2, S = 12, patch = 4, C = 21, tokens = 10;
+        var x = bench.Output("x", B, tokens, C);
+        Tensor images = Input(bench, "images", B, 3, S, S), cls = Input(bench, "class", C), positions = Input(bench, "positions", tokens, C);
+        var weight = bench.Weight("conv1", Numbers.Uniform(1, C * 48), [], C, 48);
+        return (() => bench.Backend.PatchEmbedding.Forward(x, images, weight, cls, positions, patch), [x]);
+    }
+
+    private static (Action, Tensor[]) TokenInjection(Workbench bench)
+    {
+        var x = bench.InOut("x", new(4, 6, 19), Numbers.Uniform(1, 4 * 6 * 19));
+        Tensor tokens = Input(bench, "tokens", 2, 3, 19), positions = Input(bench, "positions", 6, 19);
+        return (() => bench.Backend.TokenInjection.Forward(x, tokens, 2, positions), [x]);
+    }
+
+    private static (Action, Tensor[]) RowGather(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 3, 19), x = Input(bench, "x", 5, 19), rows = bench.Indices("rows", 4, 0, 2);
+        return (() => bench.Backend.RowGather.Forward(y, x, rows), [y]);
+    }
+
+    private static (Action, Tensor[]) LayerNorm(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 9, 67), mean = bench.Output("mean", 9), rstd = bench.Output("rstd", 9);
+        Tensor x = Input(bench, "x", 9, 67), w = Input(bench, "w", 67), b = Input(bench, "b", 67);
+        return (() => bench.Backend.LayerNorm.Forward(y, x, w, b, mean, rstd), [y, mean, rstd]);
+    }
+
+    private static (Action, Tensor[]) Linear(Workbench bench, int M, int N, int K, Activation activation)
+    {
+        Tensor y = bench.Output("y", M, N), x = Input(bench, "x", M, K);
+        var weight = bench.Weight("w", Numbers.Uniform(1, N * K), Numbers.Uniform(2, N), N, K);
+        return (() => bench.Backend.Linear.Forward(y, x, weight, activation), [y]);
+    }
+
+    private static (Action, Tensor[]) Attention(Workbench bench, bool causal)
+    {
+        Tensor y = bench.Output("y", 2, 23, 32), logSumExp = bench.Output("logSumExp", 2, 2, 23), qkv = Input(bench, "qkv", 2, 23, 96);
+        return (() => bench.Backend.Attention.Forward(y, qkv, 2, causal, logSumExp), [y, logSumExp]);
+    }
+
+    private static (Action, Tensor[]) L2Normalize(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 9, 67), x = Input(bench, "x", 9, 67);
+        return (() => bench.Backend.L2Normalize.Forward(y, x), [y]);
+    }
+
+    private static (Action, Tensor[]) CosineLogits(Workbench bench)
+    {
+        Tensor logits = bench.Output("logits", 2, 9), x = Input(bench, "x", 2, 9, 35), text = Input(bench, "text", 6, 35), classes = bench.Indices("classes", 2, 0);
+        return (() => bench.Backend.CosineLogits.Forward(logits, x, text, classes, 100), [logits]);
+    }
+
+    private static (Action, Tensor[]) MemoryBankDistance(Workbench bench)
+    {
+        Tensor distance = bench.Output("distance", 21), features = Input(bench, "features", 21, 35);
+        var bank = bench.Weight("bank", Numbers.UnitRows(1, 70, 35), [], 70, 35);
+        return (() => bench.Backend.MemoryBankDistance.Forward(distance, features, bank), [distance]);
+    }
+
+    private static (Action, Tensor[]) BilinearUpsample(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 2, 23, 31), x = Input(bench, "x", 2, 5, 7);
+        return (() => bench.Backend.BilinearUpsample.Forward(y, x), [y]);
+    }
+
+    private static (Action, Tensor[]) GaussianBlur(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 2, 11, 13), x = Input(bench, "x", 2, 11, 13), scratch = bench.Output("scratch", 2, 11, 13);
+        return (() => bench.Backend.GaussianBlur.Forward(y, x, scratch, 1.5f), [y]);
+    }
+
+    private static Tensor Input(Workbench bench, string name, params ReadOnlySpan<int> sizes)
+    {
+        var shape = new Shape(sizes);
+        return bench.Input(name, shape, Numbers.Uniform(shape.Count, shape.Count));
+    }
+}
