@@ -8,7 +8,7 @@ namespace AnoPLe.Gpu.Kernels.Tests.Cpu;
 
 /// <summary>
 /// Vectors are chosen when a process starts, so every narrower width runs in a child: this test program again, only its rows of the CPU
-/// backend and only small sizes, with instruction sets switched off.
+/// backend, without the largest sizes, and with instruction sets switched off.
 /// </summary>
 public sealed class SimdChildTests
 {
@@ -53,7 +53,7 @@ public sealed class SimdChildTests
         string root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         string host = Path.Combine(root, OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
         var start = new ProcessStartInfo(host, [typeof(SimdChildTests).Assembly.Location, "-preEnumerateTheories", "-noColor", "-noLogo", "-noAutoReporters",
-            "-trait", "Backend=cpu", "-trait-", "Size=Large", "-xml", report])
+            "-trait", "Backend=cpu", "-trait-", "Size=Large", "-result-xml", report])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

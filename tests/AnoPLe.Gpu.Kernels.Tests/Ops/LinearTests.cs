@@ -31,7 +31,7 @@ public sealed class LinearTests
             Verify(backend, Case(5, 19, 9, round));
     }
 
-    [Theory, Trait("Size", "Large"), MemberData(nameof(TestBackends.Fast), MemberType = typeof(TestBackends))]
+    [Theory, Trait("Size", "Tiles"), MemberData(nameof(TestBackends.Fast), MemberType = typeof(TestBackends))]
     public void Forward_matches_the_reference_across_tiles(string backend)
     {
         int[] sizes = [1, 12, 33, 64, 65, 130];

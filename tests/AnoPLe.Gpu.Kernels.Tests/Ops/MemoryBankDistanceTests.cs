@@ -14,7 +14,7 @@ public sealed class MemoryBankDistanceTests
             Verify(backend, new(rows, M, C, Accumulate: round % 2 == 1, round % 3 == 0 ? 1 : 0.25f, round++ % 2 == 0 ? Workbench.Aligned : Workbench.Odd));
     }
 
-    [Theory, Trait("Size", "Large"), MemberData(nameof(TestBackends.Fast), MemberType = typeof(TestBackends))]
+    [Theory, Trait("Size", "Tiles"), MemberData(nameof(TestBackends.Fast), MemberType = typeof(TestBackends))]
     public void Forward_matches_the_reference_at_model_sizes(string backend)
     {
         Verify(backend, new(225, 900, 896, Accumulate: false, 0.5f, Workbench.Aligned));

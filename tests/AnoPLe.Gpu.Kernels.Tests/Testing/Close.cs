@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace AnoPLe.Gpu.Kernels.Tests.Testing;
 
@@ -22,8 +23,9 @@ internal static class Close
             scale = exact.Max(Math.Abs);
         double allowed = 2 * MaxError(naive, exact, out _) + Floor * scale;
         double error = MaxError(actual, exact, out int worst);
-        Assert.True(error <= allowed, string.Create(CultureInfo.InvariantCulture,
-            $"{label}: error {error:g3} at {worst} (got {actual[worst]}, expected {exact[worst]}), allowed {allowed:g3}."));
+        if (!(error <= allowed))
+            Assert.Fail(string.Create(CultureInfo.InvariantCulture,
+                $"{label}: error {error:g3} at {worst} (got {actual[worst]}, expected {exact[worst]}), allowed {allowed:g3}."));
     }
 
     /// <summary>Bit for bit, for operations that only move values.</summary>
@@ -35,9 +37,19 @@ internal static class Close
                 $"{label}: element {i} is {actual[i]}, expected {expected[i]} exactly.");
     }
 
+    /// <summary>Index of the first element whose bits differ, or -1.</summary>
+    public static int FirstDifference(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected)
+    {
+        int same = MemoryMarshal.AsBytes(actual).CommonPrefixLength(MemoryMarshal.AsBytes(expected)) / sizeof(float);
+        return same == actual.Length ? -1 : same;
+    }
+
     /// <summary>Every value is a number: nothing was left unwritten.</summary>
     public static void VerifyFinite(string label, params float[][] outputs)
-        => Assert.All(outputs.SelectMany(values => values), v => Assert.True(float.IsFinite(v), $"{label}: {v}."));
+    {
+        foreach (float[] values in outputs)
+            Assert.True(Array.TrueForAll(values, float.IsFinite), $"{label}: element {Array.FindIndex(values, v => !float.IsFinite(v))} is no number.");
+    }
 
     private static double MaxError(float[] values, double[] exact, out int worst)
     {

@@ -87,14 +87,11 @@ internal sealed class Workbench(string backend, int offset = Workbench.Aligned) 
         public void Check(Backend backend, int offset)
         {
             float[] after = backend.Download(Tensor);
-            for (int i = 0; i < after.Length; i++)
-            {
-                bool inside = i >= offset && i < offset + Count;
-                if (inside && !IsInput)
-                    continue;
-                Assert.True(BitConverter.SingleToInt32Bits(after[i]) == BitConverter.SingleToInt32Bits(Before[i]),
-                    $"'{Tensor.Name}': {(inside ? "an input" : "a neighbour's")} element, {i - offset}, was {Before[i]} and became {after[i]}.");
-            }
+            if (!IsInput)
+                Array.Copy(Before, offset, after, offset, Count);
+            int i = Close.FirstDifference(after, Before);
+            if (i >= 0)
+                Assert.Fail($"'{Tensor.Name}': {(i >= offset && i < offset + Count ? "an input" : "a neighbour's")} element, {i - offset}, was {Before[i]} and became {after[i]}.");
         }
     }
 }
