@@ -27,7 +27,7 @@ internal static class ImageCodec
                 Expand(image.Row(y), new Span<byte>((byte*)bitmap.GetPixels() + (long)y * bitmap.RowBytes, 4 * image.Width));
         }
         using SKPixmap pixels = bitmap.PeekPixels();
-        using SKData data = pixels.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, 6))
+        using SKData data = pixels.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.Up, 4))
             ?? throw new InvalidOperationException($"The {image.Width} x {image.Height} image could not be encoded as PNG.");
         return data.ToArray();
     }
