@@ -1,0 +1,219 @@
+namespace AnoPLe.Gpu.Kernels.Ilgpu;
+
+/// <summary>Every operation on a CUDA or OpenCL device, or on ILGPU's simulator of one, in 32-bit floats.</summary>
+/// <remarks>Kernels are compiled when an operation is first used and kept. Operations are enqueued on one stream of their own.</remarks>
+public sealed class IlgpuBackend : Backend
+{
+    /// <summary>Threads of the smallest tile; a device that cannot run them together is refused.</summary>
+    internal const int MinGroup = 64;
+
+    private readonly List<MemoryBuffer> scratch = [];
+    private bool disposed;
+
+    private IlgpuBackend(DeviceInfo info, Device device)
+    {
+        Device = info;
+        Accelerator = device.CreateAccelerator(IlgpuContext.Value);
+        Stream = Accelerator.CreateStream();
+        PatchEmbedding = new PatchEmbedding(this);
+        TokenInjection = new TokenInjection(this);
+        RowGather = new RowGather(this);
+        LayerNorm = new LayerNorm(this);
+        Linear = new Linear(this);
+        Attention = new Attention(this);
+        L2Normalize = new L2Normalize(this);
+        CosineLogits = new CosineLogits(this);
+        MemoryBankDistance = new MemoryBankDistance(this);
+        BilinearUpsample = new BilinearUpsample(this);
+        GaussianBlur = new GaussianBlur(this);
+    }
+
+    /// <summary>Opens a device.</summary>
+    /// <param name="id">"cuda:N", "opencl:N" or "simulator", as <see cref="Devices"/> lists them.</param>
+    /// <exception cref="DeviceException">There is no such device, or its driver refuses it.</exception>
+    public static IlgpuBackend Open(string id)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        var found = All().FirstOrDefault(d => d.Info.Id == id);
+        if (found.Device is null)
+            throw new DeviceException(
+                $"There is no device '{id}'. This machine has: {string.Join(", ", All().Select(d => $"{d.Info.Id} ({d.Info.Name})"))}, and cpu. " +
+                "Choose one of these, or install the device's driver.");
+        Require.That(found.Device.MaxNumThreadsPerGroup >= MinGroup,
+            $"{id} ({found.Info.Name}) runs groups of {found.Device.MaxNumThreadsPerGroup} threads, the kernels need {MinGroup}. Use cpu.");
+        try
+        {
+            return new IlgpuBackend(found.Info, found.Device);
+        }
+        catch (Exception e) when (e is AcceleratorException or NotSupportedException)
+        {
+            throw new DeviceException($"{id} ({found.Info.Name}) could not be opened: {e.Message} Check its driver, or use cpu.", e);
+        }
+    }
+
+    /// <summary>Every device that can be opened: CUDA, then OpenCL, then the simulator. Never throws for a missing driver.</summary>
+    public static IReadOnlyList<DeviceInfo> Devices()
+    {
+        try
+        {
+            return [.. All().Select(d => d.Info)];
+        }
+        catch (DeviceException)
+        {
+            return [];
+        }
+    }
+
+    /// <inheritdoc/>
+    public override DeviceInfo Device { get; }
+
+    /// <inheritdoc/>
+    public override string Precision => "fp32";
+
+    /// <inheritdoc/>
+    public override Ops.PatchEmbedding PatchEmbedding { get; }
+
+    /// <inheritdoc/>
+    public override Ops.TokenInjection TokenInjection { get; }
+
+    /// <inheritdoc/>
+    public override Ops.RowGather RowGather { get; }
+
+    /// <inheritdoc/>
+    public override Ops.LayerNorm LayerNorm { get; }
+
+    /// <inheritdoc/>
+    public override Ops.Linear Linear { get; }
+
+    /// <inheritdoc/>
+    public override Ops.Attention Attention { get; }
+
+    /// <inheritdoc/>
+    public override Ops.L2Normalize L2Normalize { get; }
+
+    /// <inheritdoc/>
+    public override Ops.CosineLogits CosineLogits { get; }
+
+    /// <inheritdoc/>
+    public override Ops.MemoryBankDistance MemoryBankDistance { get; }
+
+    /// <inheritdoc/>
+    public override Ops.BilinearUpsample BilinearUpsample { get; }
+
+    /// <inheritdoc/>
+    public override Ops.GaussianBlur GaussianBlur { get; }
+
+    /// <summary>The device.</summary>
+    internal Accelerator Accelerator { get; }
+
+    /// <summary>Where everything is enqueued; not the default stream, which synchronises with every other one on CUDA.</summary>
+    internal AcceleratorStream Stream { get; }
+
+    /// <inheritdoc/>
+    public override Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32)
+        => new IlgpuTensor(this, name, shape, type, AllocateBuffer(name, shape.Count));
+
+    /// <summary>Device memory for so many floats.</summary>
+    /// <exception cref="DeviceException">Not enough memory.</exception>
+    internal MemoryBuffer1D<float, Stride1D.Dense> AllocateBuffer(string name, long count)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        try
+        {
+            return Accelerator.Allocate1D<float>(count);
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
+        {
+            throw new DeviceException(
+                $"{Device.Id} ({Device.Name}) has no room for '{name}', {4.0 * count / (1 << 20):0.0} MiB of {Device.MemoryBytes >> 20} MiB: {e.Message} " +
+                "Use a smaller batch, close what else uses the device, or use cpu.", e);
+        }
+    }
+
+    /// <summary>
+    /// Memory an operation keeps between calls, grown when a call needs more; the old one is freed when nothing uses it any more.
+    /// </summary>
+    internal View Scratch(ref MemoryBuffer1D<float, Stride1D.Dense>? buffer, string name, int count)
+    {
+        if (buffer is null || buffer.Length < count)
+        {
+            var larger = AllocateBuffer(name, count);
+            scratch.Add(larger);
+            if (buffer is not null)
+            {
+                Synchronize();
+                scratch.Remove(buffer);
+                buffer.Dispose();
+            }
+            buffer = larger;
+        }
+        return buffer.View.SubView(0, count);
+    }
+
+    /// <summary>Compiles a kernel for this device.</summary>
+    /// <typeparam name="T">Launcher: Action of stream, <see cref="KernelConfig"/> and the kernel's parameters.</typeparam>
+    /// <param name="operation">What the kernel is for; named when it does not compile.</param>
+    /// <param name="kernel">A static method marked with <see cref="KernelAttribute"/>.</param>
+    /// <exception cref="DeviceException">The kernel does not compile; ILGPU's context is unusable after that.</exception>
+    internal T Load<T>(string operation, Delegate kernel)
+        where T : Delegate
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var method = kernel.Method;
+        if (!method.IsDefined(typeof(KernelAttribute), false))
+            throw new InvalidOperationException($"{method.DeclaringType?.Name}.{method.Name} is not marked as a kernel.");
+        try
+        {
+            return Accelerator.LoadKernel(method).CreateLauncherDelegate<T>();
+        }
+        catch (Exception e)
+        {
+            throw new DeviceException(
+                $"The kernel {method.Name} of {operation} did not compile for {Device.Id} ({Device.Name}): {e.GetBaseException().Message} " +
+                "No ILGPU device can be used by this process any more; restart it with cpu.", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void WriteCore(Tensor tensor, ReadOnlySpan<byte> source)
+    {
+        var memory = Views.Of(tensor, this).Memory;
+        memory.CopyFromCPU(Stream, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(source));
+        Stream.Synchronize();
+    }
+
+    /// <inheritdoc/>
+    protected override void ReadCore(Tensor tensor, Span<byte> destination)
+    {
+        var memory = Views.Of(tensor, this).Memory;
+        memory.CopyToCPU(Stream, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(destination));
+        Stream.Synchronize();
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronize() => Stream.Synchronize();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing || disposed)
+            return;
+        disposed = true;
+        foreach (var buffer in scratch)
+            buffer.Dispose();
+        Stream.Dispose();
+        Accelerator.Dispose();
+    }
+
+    private static IReadOnlyList<(DeviceInfo Info, Device Device)> All()
+    {
+        try
+        {
+            return IlgpuContext.Devices;
+        }
+        catch (TypeInitializationException e)
+        {
+            throw new DeviceException($"ILGPU could not start: {e.GetBaseException().Message} Use cpu.", e);
+        }
+    }
+}
