@@ -17,6 +17,9 @@ internal static class ImageKind
         : file.StartsWith("II*\0"u8) || file.StartsWith("MM\0*"u8) || file.StartsWith("II+\0"u8) || file.StartsWith("MM\0+"u8) ? Tiff
         : null;
 
+    /// <summary>Whether this is a PNG file with 16-bit grey samples, by its header (bit depth and colour type, bytes 24 and 25).</summary>
+    public static bool IsSixteenBitGreyPng(ReadOnlySpan<byte> file) => Of(file) == "PNG" && file.Length > 25 && file[24] == 16 && file[25] is (0 or 4);
+
     /// <summary>What an unsupported file seems to be, for an error message.</summary>
     public static string Describe(ReadOnlySpan<byte> file)
     {
