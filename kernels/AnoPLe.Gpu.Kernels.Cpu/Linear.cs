@@ -7,7 +7,7 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
     where V : unmanaged
     where O : struct, ISimd<V>
 {
-    private readonly GemmJob<V, O> forward = new();
+    private readonly GemmJob<V, O> forward = new(backend.Workspace);
     private readonly PackJob pack = new();
 
     /// <inheritdoc/>

@@ -38,7 +38,7 @@ internal sealed unsafe class PatchEmbedding<V, O>(CpuBackend backend) : Ops.Patc
 
         private int Grid => Size / Patch;
 
-        // Rows a line apart from a power of two: rows of 4 KiB would all fall into the same cache sets.
+        // A cache line more than a patch: 3 p^2 + 16 is never a multiple of 1024, so the product reads the rows in place.
         private nint RowLength => 3 * Patch * Patch + 16;
 
         public long WorkspaceSize => (long)patchesPerBlock * RowLength;
@@ -79,7 +79,7 @@ internal sealed unsafe class PatchEmbedding<V, O>(CpuBackend backend) : Ops.Patc
                 N = C,
                 Accumulate = true,
             };
-            Gemm<V, O>.Block(product, 0, count, 0, Weight.Count);
+            Gemm<V, O>.Block(product, 0, count, 0, Weight.Count, scratch: null);
         }
 
         /// <summary>One patch as a row: channel, row, column.</summary>

@@ -18,8 +18,8 @@ internal sealed unsafe class Workspace(int threads) : IDisposable
         size = floats;
     }
 
-    /// <summary>The block of one thread.</summary>
-    public float* Of(int worker) => blocks[worker]!.Pointer;
+    /// <summary>The block of one thread; null while nothing was ever reserved.</summary>
+    public float* Of(int worker) => blocks[worker] is { } block ? block.Pointer : null;
 
     /// <inheritdoc/>
     public void Dispose()

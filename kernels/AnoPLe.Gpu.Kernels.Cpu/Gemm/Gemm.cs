@@ -48,59 +48,94 @@ internal static unsafe class Gemm<V, O>
     /// <summary>Rows of one block: its rows of A stay in the second-level cache while the panels pass.</summary>
     public const int RowBlock = 228;
 
+    private const int Stagger = 16; // a cache line
+
     /// <summary>Columns of a panel.</summary>
     public static int PanelColumns => MicroKernels<V, O>.Columns;
 
+    /// <summary>Floats of scratch that <see cref="Block"/> needs for a block of rows.</summary>
+    public static long ScratchSize(in Product p, int rows) =>
+        NeedsCopy(p) ? (long)Math.Min(rows, RowBlock + MicroKernels<V, O>.MaxRows) * (Math.Min(p.K, DepthBlock) + Stagger) : 0;
+
     /// <summary>Rows [row, rowEnd) of the columns of panels [panel, panelEnd).</summary>
-    public static void Block(in Product p, int row, int rowEnd, int panel, int panelEnd)
+    public static void Block(in Product p, int row, int rowEnd, int panel, int panelEnd, float* scratch)
     {
         int nr = PanelColumns, wholePanels = p.N / nr;
+        bool copies = NeedsCopy(p);
         for (int k = 0; k < p.K; k += DepthBlock)
+        {
+            int kc = Math.Min(DepthBlock, p.K - k);
+            var slice = new Slice(p.A + row * p.Lda + k, p.Lda, p.C + row * p.Ldc, rowEnd - row, k, kc);
+            if (copies)
+                slice = CopyOfA(slice, scratch);
             for (int j = panel; j < panelEnd; j++)
                 if (j < wholePanels)
-                    Panel(p, row, rowEnd, j, k);
+                    Panel(p, slice, j);
                 else
-                    PartialPanel(p, row, rowEnd, j, k);
+                    PartialPanel(p, slice, j);
+        }
+    }
+
+    /// <summary>Terms [First, First + Depth) of the sums of some rows.</summary>
+    private readonly struct Slice(float* a, nint lda, float* c, int rows, int first, int depth)
+    {
+        public readonly float* A = a, C = c;
+        public readonly nint Lda = lda;
+        public readonly int Rows = rows, First = first, Depth = depth;
+    }
+
+    /// <summary>
+    /// Rows whose distance is a multiple of 4 KiB fall into the same sets of the first-level cache and push each other out; then, and
+    /// only then, a block is first copied to rows that do not. Widths 1024, 2048, 3072 and 4096 are such.
+    /// </summary>
+    private static bool NeedsCopy(in Product p) => p.Lda % 1024 == 0;
+
+    private static Slice CopyOfA(in Slice s, float* scratch)
+    {
+        nint ld = s.Depth + Stagger;
+        for (int r = 0; r < s.Rows; r++)
+            new ReadOnlySpan<float>(s.A + r * s.Lda, s.Depth).CopyTo(new Span<float>(scratch + r * ld, s.Depth));
+        return new Slice(scratch, ld, s.C, s.Rows, s.First, s.Depth);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Panel(in Product p, int row, int rowEnd, int panel, int k)
+    private static void Panel(in Product p, in Slice s, int panel)
     {
-        int nr = PanelColumns, kc = Math.Min(DepthBlock, p.K - k);
-        bool isFirst = k == 0, isLast = k + kc == p.K, add = p.Accumulate || !isFirst;
-        float* b = p.B + ((nint)panel * p.K + k) * nr, bias = isFirst && p.Bias != null ? p.Bias + panel * nr : null;
-        float* a = p.A + row * p.Lda + k, c = p.C + row * p.Ldc + (nint)panel * nr;
-        for (int left = rowEnd - row; left > 0;)
+        int nr = PanelColumns;
+        bool isLast = s.First + s.Depth == p.K, add = p.Accumulate || s.First > 0;
+        float* b = p.B + ((nint)panel * p.K + s.First) * nr, bias = s.First == 0 && p.Bias != null ? p.Bias + panel * nr : null;
+        float* a = s.A, c = s.C + (nint)panel * nr;
+        for (int left = s.Rows; left > 0;)
         {
-            int done = MicroKernels<V, O>.Tile(left, kc, a, p.Lda, b, c, p.Ldc, bias, add);
+            int done = MicroKernels<V, O>.Tile(left, s.Depth, a, s.Lda, b, c, p.Ldc, bias, add);
             if (isLast && p.Activation != Ops.Activation.None)
                 Elementwise<V, O>.Activate(p.Activation, c, done, p.Ldc);
             left -= done;
-            a += done * p.Lda;
+            a += done * s.Lda;
             c += done * p.Ldc;
         }
     }
 
     /// <summary>The last panel when N is no multiple of its width: tiles are computed aside, and only the columns that exist are copied.</summary>
     [SkipLocalsInit]
-    private static void PartialPanel(in Product p, int row, int rowEnd, int panel, int k)
+    private static void PartialPanel(in Product p, in Slice s, int panel)
     {
-        int nr = PanelColumns, columns = p.N - panel * nr, kc = Math.Min(DepthBlock, p.K - k);
-        bool isFirst = k == 0, isLast = k + kc == p.K, add = p.Accumulate || !isFirst;
-        float* b = p.B + ((nint)panel * p.K + k) * nr, bias = isFirst && p.Bias != null ? p.Bias + panel * nr : null;
-        float* a = p.A + row * p.Lda + k, c = p.C + row * p.Ldc + (nint)panel * nr;
+        int nr = PanelColumns, columns = p.N - panel * nr;
+        bool isLast = s.First + s.Depth == p.K, add = p.Accumulate || s.First > 0;
+        float* b = p.B + ((nint)panel * p.K + s.First) * nr, bias = s.First == 0 && p.Bias != null ? p.Bias + panel * nr : null;
+        float* a = s.A, c = s.C + (nint)panel * nr;
         float* tile = stackalloc float[MicroKernels<V, O>.MaxRows * nr];
-        for (int left = rowEnd - row; left > 0;)
+        for (int left = s.Rows; left > 0;)
         {
             int height = Math.Min(left, MicroKernels<V, O>.MaxRows);
             if (add)
                 CopyRows(c, p.Ldc, tile, nr, height, columns);
-            int done = MicroKernels<V, O>.Tile(height, kc, a, p.Lda, b, tile, nr, bias, add);
+            int done = MicroKernels<V, O>.Tile(height, s.Depth, a, s.Lda, b, tile, nr, bias, add);
             if (isLast && p.Activation != Ops.Activation.None)
                 Elementwise<V, O>.Activate(p.Activation, tile, done, nr);
             CopyRows(tile, nr, c, p.Ldc, done, columns);
             left -= done;
-            a += done * p.Lda;
+            a += done * s.Lda;
             c += done * p.Ldc;
         }
     }

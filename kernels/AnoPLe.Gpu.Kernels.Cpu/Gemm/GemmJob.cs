@@ -3,7 +3,7 @@ using AnoPLe.Gpu.Kernels.Cpu.Simd;
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
 /// <summary>A matrix product cut into blocks of rows and panels.</summary>
-internal sealed class GemmJob<V, O> : Job
+internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
     where V : unmanaged
     where O : struct, ISimd<V>
 {
@@ -38,12 +38,14 @@ internal sealed class GemmJob<V, O> : Job
         panelBlock = (panels + panelBlocks - 1) / panelBlocks;
         panelBlocks = (panels + panelBlock - 1) / panelBlock;
         Tasks = rowBlocks * panelBlocks;
+        workspace.Reserve(Gemm<V, O>.ScratchSize(product, rowBlock));
     }
 
     /// <inheritdoc/>
     public override void Run(int task, int worker)
     {
         int row = task / panelBlocks * rowBlock, panel = task % panelBlocks * panelBlock;
-        Gemm<V, O>.Block(product, row, Math.Min(rows, row + rowBlock), panel, Math.Min(panels, panel + panelBlock));
+        Gemm<V, O>.Block(product, row, Math.Min(rows, row + rowBlock), panel, Math.Min(panels, panel + panelBlock),
+            workspace.Of(worker));
     }
 }
