@@ -3,7 +3,7 @@ using AnoPLe.Gpu.Kernels.Cpu.Simd;
 
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>Sums over a row of any length: four vectors of partial sums, then the tail one by one. The order is fixed.</summary>
+/// <summary>Sums over a row of any length: four vectors of partial sums, then single vectors, then the tail one by one. The order is fixed.</summary>
 internal static unsafe class Reduce<V, O>
     where V : unmanaged
     where O : struct, ISimd<V>
@@ -21,6 +21,8 @@ internal static unsafe class Reduce<V, O>
             s2 = O.Add(s2, O.Load(x + i + 2 * O.N));
             s3 = O.Add(s3, O.Load(x + i + 3 * O.N));
         }
+        for (; i <= n - O.N; i += O.N)
+            s0 = O.Add(s0, O.Load(x + i));
         float sum = Total(s0, s1, s2, s3);
         for (; i < n; i++)
             sum += x[i];
@@ -42,6 +44,11 @@ internal static unsafe class Reduce<V, O>
             s2 = O.MultiplyAdd(d2, d2, s2);
             s3 = O.MultiplyAdd(d3, d3, s3);
         }
+        for (; i <= n - O.N; i += O.N)
+        {
+            V d = O.Subtract(O.Load(x + i), m);
+            s0 = O.MultiplyAdd(d, d, s0);
+        }
         float sum = Total(s0, s1, s2, s3);
         for (; i < n; i++)
             sum += (x[i] - centre) * (x[i] - centre);
@@ -61,6 +68,8 @@ internal static unsafe class Reduce<V, O>
             s2 = O.MultiplyAdd(O.Load(x + i + 2 * O.N), Difference(a, b, i + 2 * O.N), s2);
             s3 = O.MultiplyAdd(O.Load(x + i + 3 * O.N), Difference(a, b, i + 3 * O.N), s3);
         }
+        for (; i <= n - O.N; i += O.N)
+            s0 = O.MultiplyAdd(O.Load(x + i), Difference(a, b, i), s0);
         float sum = Total(s0, s1, s2, s3);
         for (; i < n; i++)
             sum += x[i] * (a[i] - b[i]);

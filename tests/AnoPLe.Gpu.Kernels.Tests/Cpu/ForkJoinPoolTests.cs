@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using AnoPLe.Gpu.Kernels.Cpu;
+
+namespace AnoPLe.Gpu.Kernels.Tests.Cpu;
+
+/// <summary>The pool under the CPU backend: every task once, exceptions to the caller, idle threads asleep, a clean end.</summary>
+public sealed class ForkJoinPoolTests
+{
+    [Theory, InlineData(1), InlineData(2), InlineData(7)]
+    public void Every_task_runs_once_and_is_seen_by_the_caller(int threads)
+    {
+        using var pool = new ForkJoinPool(threads);
+        for (int round = 0; round < 2000; round++)
+        {
+            var job = new CountingJob(tasks: round % 37);
+            pool.Run(job);
+            Assert.All(job.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Fact]
+    public void Workers_that_fell_asleep_wake_up()
+    {
+        using var pool = new ForkJoinPool(3);
+        for (int round = 0; round < 40; round++)
+        {
+            Thread.Sleep(round % 4); // around the time after which a worker stops spinning
+            var job = new CountingJob(tasks: 8);
+            pool.Run(job);
+            Assert.All(job.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Theory, InlineData(1), InlineData(4)]
+    public void An_exception_reaches_the_caller_and_the_pool_goes_on(int threads)
+    {
+        using var pool = new ForkJoinPool(threads);
+        for (int round = 0; round < 200; round++)
+        {
+            var failure = Assert.Throws<InvalidTimeZoneException>(() => pool.Run(new CountingJob(tasks: 50, failAt: round % 50)));
+            Assert.Equal($"task {round % 50}", failure.Message);
+            var next = new CountingJob(tasks: 20);
+            pool.Run(next);
+            Assert.All(next.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Fact]
+    public void Several_failing_tasks_leave_nothing_behind()
+    {
+        using var pool = new ForkJoinPool(4);
+        for (int round = 0; round < 200; round++)
+        {
+            Assert.Throws<InvalidTimeZoneException>(() => pool.Run(new CountingJob(tasks: 50, failAt: -1)));
+            pool.Run(new CountingJob(tasks: 20));
+        }
+    }
+
+    [Fact]
+    public void An_idle_pool_uses_no_processor_time()
+    {
+        using var pool = new ForkJoinPool(9);
+        pool.Run(new CountingJob(tasks: 100));
+        Thread.Sleep(50);
+        var least = TimeSpan.MaxValue;
+        for (int attempt = 0; attempt < 5 && least.TotalMilliseconds > 20; attempt++)
+        {
+            var before = Process.GetCurrentProcess().TotalProcessorTime;
+            Thread.Sleep(100);
+            var used = Process.GetCurrentProcess().TotalProcessorTime - before;
+            least = used < least ? used : least;
+        }
+        // Eight spinning workers would use 100 ms on one core and up to 800 on eight.
+        Assert.True(least.TotalMilliseconds <= 20, $"{least.TotalMilliseconds} ms of processor time in 100 idle ms.");
+    }
+
+    [Fact]
+    public void Pools_side_by_side_do_not_disturb_each_other()
+    {
+        Parallel.For(0, 4, _ =>
+        {
+            using var pool = new ForkJoinPool(3);
+            for (int round = 0; round < 500; round++)
+            {
+                var job = new CountingJob(tasks: 9);
+                pool.Run(job);
+                Assert.All(job.Runs, runs => Assert.Equal(1, runs));
+            }
+        });
+    }
+
+    [Fact]
+    public void A_disposed_backend_refuses_work_and_ends_its_threads()
+    {
+        int before = Process.GetCurrentProcess().Threads.Count;
+        for (int i = 0; i < 20; i++)
+        {
+            var backend = new CpuBackend(threads: 5);
+            using var x = backend.Upload("x", new(2, 3), new float[6]);
+            backend.L2Normalize.Forward(x, x);
+            backend.Dispose();
+            backend.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => backend.L2Normalize.Forward(x, x));
+        }
+        Assert.InRange(Process.GetCurrentProcess().Threads.Count, 0, before + 40); // 80 had they stayed
+    }
+
+    [Theory, InlineData(-1), InlineData(CpuBackend.MaxThreads + 1)]
+    public void A_senseless_number_of_threads_is_refused(int threads)
+    {
+        var refused = Assert.Throws<ArgumentException>(() => new CpuBackend(threads));
+        Assert.Contains($"{threads} threads", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Counts the runs of every task; throws in task failAt, or in every one when that is -1.</summary>
+    private sealed class CountingJob : Job
+    {
+        private readonly int? failAt;
+
+        public CountingJob(int tasks, int? failAt = null)
+        {
+            Tasks = tasks;
+            this.failAt = failAt;
+            Runs = new int[tasks];
+        }
+
+        public int[] Runs { get; }
+
+        public override void Run(int task, int worker)
+        {
+            Runs[task]++; // not interlocked: only one thread may ever come here
+            if (failAt == task || failAt == -1)
+                throw new InvalidTimeZoneException($"task {task}");
+        }
+    }
+}
