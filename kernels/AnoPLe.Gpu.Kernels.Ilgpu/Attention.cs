@@ -181,15 +181,18 @@ internal sealed class Attention(IlgpuBackend backend) : Ops.Attention(backend)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Block4 Scores(ArrayView<F4> queries, ArrayView<F4> keys, int stride, int quads)
     {
-        int q = Group.IdxY * stride, k = Group.IdxX * stride, step = Threads * stride;
+        int step = Threads * stride;
         Block4 s = default;
         for (int quad = 0; quad < quads; quad++)
         {
-            F4 k0 = keys[k + quad], k1 = keys[k + step + quad], k2 = keys[k + 2 * step + quad], k3 = keys[k + 3 * step + quad];
-            s.R0 = Dots(s.R0, queries[q + quad], k0, k1, k2, k3);
-            s.R1 = Dots(s.R1, queries[q + step + quad], k0, k1, k2, k3);
-            s.R2 = Dots(s.R2, queries[q + 2 * step + quad], k0, k1, k2, k3);
-            s.R3 = Dots(s.R3, queries[q + 3 * step + quad], k0, k1, k2, k3);
+            // Views that start at this thread's elements: what remains are constant offsets, free in an address.
+            var q = queries.SubView(Group.IdxY * stride + quad);
+            var k = keys.SubView(Group.IdxX * stride + quad);
+            F4 k0 = k[0], k1 = k[step], k2 = k[2 * step], k3 = k[3 * step];
+            s.R0 = Dots(s.R0, q[0], k0, k1, k2, k3);
+            s.R1 = Dots(s.R1, q[step], k0, k1, k2, k3);
+            s.R2 = Dots(s.R2, q[2 * step], k0, k1, k2, k3);
+            s.R3 = Dots(s.R3, q[3 * step], k0, k1, k2, k3);
         }
         return s;
     }
@@ -292,16 +295,16 @@ internal sealed class Attention(IlgpuBackend backend) : Ops.Attention(backend)
             state.O2 = Block4.ScaleRows(state.O2, factor);
             state.O3 = Block4.ScaleRows(state.O3, factor);
         }
-        int p = Group.IdxY * ProbabilityStride, step = Threads * ProbabilityStride, v = Group.IdxX;
-        for (int keys = 0; keys < Tile / 4; keys++)
+        const int step = Threads * ProbabilityStride;
+        for (int four = 0; four < Tile / 4; four++)
         {
-            F4 p0 = probabilities[p + keys], p1 = probabilities[p + step + keys];
-            F4 p2 = probabilities[p + 2 * step + keys], p3 = probabilities[p + 3 * step + keys];
-            state = AddKey<THead>(state, F4.Of(p0.X, p1.X, p2.X, p3.X), values, v);
-            state = AddKey<THead>(state, F4.Of(p0.Y, p1.Y, p2.Y, p3.Y), values, v + stride);
-            state = AddKey<THead>(state, F4.Of(p0.Z, p1.Z, p2.Z, p3.Z), values, v + 2 * stride);
-            state = AddKey<THead>(state, F4.Of(p0.W, p1.W, p2.W, p3.W), values, v + 3 * stride);
-            v += 4 * stride;
+            var p = probabilities.SubView(Group.IdxY * ProbabilityStride + four);
+            var v = values.SubView(4 * four * stride + Group.IdxX);
+            F4 p0 = p[0], p1 = p[step], p2 = p[2 * step], p3 = p[3 * step];
+            state = AddKey<THead>(state, F4.Of(p0.X, p1.X, p2.X, p3.X), v, 0);
+            state = AddKey<THead>(state, F4.Of(p0.Y, p1.Y, p2.Y, p3.Y), v, stride);
+            state = AddKey<THead>(state, F4.Of(p0.Z, p1.Z, p2.Z, p3.Z), v, 2 * stride);
+            state = AddKey<THead>(state, F4.Of(p0.W, p1.W, p2.W, p3.W), v, 3 * stride);
         }
         return state;
     }

@@ -182,15 +182,17 @@ internal static class Gemm
                     b1 = w[wAt + Slice / 2 * columns4];
                 }
             }
-            int l = leftBuffer + ty, r = rightBuffer + tx;
-            c = Step<TTile>(c, left4, right4, l, r);
-            c = Step<TTile>(c, left4, right4, l + leftStride, r + quads);
-            c = Step<TTile>(c, left4, right4, l + 2 * leftStride, r + 2 * quads);
-            c = Step<TTile>(c, left4, right4, l + 3 * leftStride, r + 3 * quads);
-            c = Step<TTile>(c, left4, right4, l + 4 * leftStride, r + 4 * quads);
-            c = Step<TTile>(c, left4, right4, l + 5 * leftStride, r + 5 * quads);
-            c = Step<TTile>(c, left4, right4, l + 6 * leftStride, r + 6 * quads);
-            c = Step<TTile>(c, left4, right4, l + 7 * leftStride, r + 7 * quads);
+            // Views that start at this thread's elements: what remains are constant offsets, free in an address.
+            var l = left4.SubView(leftBuffer + ty);
+            var r = right4.SubView(rightBuffer + tx);
+            c = Step<TTile>(c, l, r, 0, 0);
+            c = Step<TTile>(c, l, r, leftStride, quads);
+            c = Step<TTile>(c, l, r, 2 * leftStride, 2 * quads);
+            c = Step<TTile>(c, l, r, 3 * leftStride, 3 * quads);
+            c = Step<TTile>(c, l, r, 4 * leftStride, 4 * quads);
+            c = Step<TTile>(c, l, r, 5 * leftStride, 5 * quads);
+            c = Step<TTile>(c, l, r, 6 * leftStride, 6 * quads);
+            c = Step<TTile>(c, l, r, 7 * leftStride, 7 * quads);
         }
         Group.Barrier();
         return c;

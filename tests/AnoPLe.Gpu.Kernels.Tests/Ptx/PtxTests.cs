@@ -1,0 +1,65 @@
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Ops;
+using AnoPLe.Gpu.Kernels.Ilgpu;
+
+namespace AnoPLe.Gpu.Kernels.Tests.Ptx;
+
+/// <summary>What CUDA's driver would be given, inspected without a GPU. It proves nothing about speed or results on one.</summary>
+public sealed class PtxTests
+{
+    private static readonly Lazy<IReadOnlyList<PtxKernel>> Compiled = new(PtxCompiler.CompileAll);
+
+    public static TheoryData<string> All => [.. PtxCompiler.Kernels().Select(k => k.Name)];
+
+    public static TheoryData<string> Hot => [.. PtxCompiler.Kernels().Where(k => k.Hot).Select(k => k.Name)];
+
+    [Theory, MemberData(nameof(All))]
+    public void Kernel_compiles_for_sm_80_without_calls(string kernel)
+    {
+        string ptx = Ptx(kernel);
+        Assert.Contains(".target sm_80", ptx, StringComparison.Ordinal);
+        Assert.Contains(".visible .entry", ptx, StringComparison.Ordinal);
+        Assert.DoesNotContain("\tcall", ptx, StringComparison.Ordinal);
+        Assert.DoesNotContain(".extern", ptx, StringComparison.Ordinal);
+    }
+
+    /// <summary>Accumulators in local memory would cost an order of magnitude and no other test would notice.</summary>
+    [Theory, MemberData(nameof(Hot))]
+    public void Hot_kernel_keeps_everything_in_registers_and_moves_16_bytes(string kernel)
+    {
+        string ptx = Ptx(kernel);
+        Assert.DoesNotContain(".local", ptx, StringComparison.Ordinal);
+        Assert.Contains("ld.global.v4.f32", ptx, StringComparison.Ordinal);
+        Assert.Contains("ld.shared.v4.f32", ptx, StringComparison.Ordinal);
+        Assert.DoesNotContain("ld.shared.f32\t", Between(ptx, "bar.sync", "bar.sync"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shared_memory_fits_without_an_opt_in()
+    {
+        foreach (var kernel in Compiled.Value)
+        {
+            int bytes = 0;
+            foreach (string line in kernel.Ptx.Split('\n').Where(l => l.Contains(".shared .align", StringComparison.Ordinal)))
+                bytes += int.Parse(line[(line.LastIndexOf('[') + 1)..line.LastIndexOf(']')], System.Globalization.CultureInfo.InvariantCulture);
+            Assert.True(bytes <= 48 * 1024, $"{kernel.Name} uses {bytes} bytes of shared memory; static memory ends at 49152.");
+        }
+    }
+
+    [Fact]
+    public void Every_operation_of_the_backend_has_a_kernel()
+    {
+        var operations = typeof(Backend).GetProperties().Where(p => typeof(Operation).IsAssignableFrom(p.PropertyType)).Select(p => p.Name).ToList();
+        Assert.NotEmpty(operations);
+        foreach (string operation in operations)
+            Assert.Contains(PtxCompiler.Kernels(), k => k.Name.StartsWith(operation + ".", StringComparison.Ordinal));
+    }
+
+    private static string Ptx(string kernel) => Compiled.Value.Single(k => k.Name == kernel).Ptx;
+
+    private static string Between(string text, string from, string to)
+    {
+        int start = text.IndexOf(from, StringComparison.Ordinal);
+        return text[start..text.IndexOf(to, start + from.Length, StringComparison.Ordinal)];
+    }
+}
