@@ -13,6 +13,8 @@ internal static class ImageCodec
     {
         string kind = ImageKind.Of(file) ?? throw new InvalidDataException(
             $"{name}: not an image that can be read (got {ImageKind.Describe(file)}, supported: {Supported}).");
+        if (kind == "JPEG" && JpegMarkers.IsCutProgressive(file))
+            throw new InvalidDataException($"{name}: this progressive JPEG ends in the middle. The file is damaged or cut.");
         return kind == ImageKind.Tiff ? TiffDecoder.Decode(file, name, maxPixels) : DecodeSkia(file, kind, name, maxPixels);
     }
 

@@ -14,7 +14,7 @@ internal static class ImageKind
         : file.StartsWith("BM"u8) && file.Length >= 26 ? "BMP"
         : file.StartsWith("GIF87a"u8) || file.StartsWith("GIF89a"u8) ? "GIF"
         : file.Length >= 12 && file.StartsWith("RIFF"u8) && file[8..].StartsWith("WEBP"u8) ? "WebP"
-        : file.StartsWith("II*\0"u8) || file.StartsWith("MM\0*"u8) || file.StartsWith("II+\0"u8) || file.StartsWith("MM\0+"u8) ? Tiff
+        : file.StartsWith("II*\0"u8) || file.StartsWith("MM\0*"u8) ? Tiff
         : null;
 
     /// <summary>Whether this is a PNG file with 16-bit grey samples, by its header (bit depth and colour type, bytes 24 and 25).</summary>
@@ -27,6 +27,8 @@ internal static class ImageKind
             return "an empty file";
         if (file.Length >= 12 && file[4..].StartsWith("ftyp"u8))
             return "an AVIF, HEIF or MP4 file";
+        if (file.StartsWith("II+\0"u8) || file.StartsWith("MM\0+"u8))
+            return "a BigTIFF file";
         if (file.StartsWith("%PDF"u8))
             return "a PDF file";
         if (file.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]))

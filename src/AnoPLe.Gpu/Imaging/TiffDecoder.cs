@@ -25,7 +25,7 @@ internal sealed class TiffDecoder
 
     static TiffDecoder() => Tiff.SetErrorHandler(new Errors());
 
-    private TiffDecoder(Tiff tiff, string name, long maxPixels)
+    private TiffDecoder(Tiff tiff, string name, long maxPixels, long fileBytes)
     {
         this.tiff = tiff;
         this.name = name;
@@ -46,6 +46,7 @@ internal sealed class TiffDecoder
         blockWidth = tiled ? Tag(TiffTag.TILEWIDTH, 0) : width;
         blockHeight = tiled ? Tag(TiffTag.TILELENGTH, 0) : Math.Clamp(Tag(TiffTag.ROWSPERSTRIP, height), 1, height);
         ImageCodec.RequireSize(blockWidth, blockHeight, name, "TIFF tile", maxPixels);
+        RequirePlausible(fileBytes);
         palette = photometric == Photometric.PALETTE ? ReadPalette() : [];
         rgb = new byte[3 * width * height];
     }
@@ -55,19 +56,20 @@ internal sealed class TiffDecoder
     /// <summary>See <see cref="RgbImage.Load"/>.</summary>
     public static RgbImage Decode(ReadOnlySpan<byte> file, string name, long maxPixels)
     {
+        TiffHeader.Check(file, name, maxPixels);
         Errors.First = null;
         using MemoryStream stream = new(file.ToArray(), writable: false);
         try
         {
             using Tiff tiff = Tiff.ClientOpen(name, "r", stream, new TiffStream())
                 ?? throw new InvalidDataException($"{name}: the TIFF header cannot be read ({Errors.First}). The file is damaged or cut.");
-            TiffDecoder decoder = new(tiff, name, maxPixels);
+            TiffDecoder decoder = new(tiff, name, maxPixels, file.Length);
             decoder.Read();
             return decoder.Oriented();
         }
         // LibTiff runs into its own array bounds on some damaged files.
         catch (Exception e) when (e is IndexOutOfRangeException or ArgumentException or NullReferenceException or OverflowException
-            or InvalidCastException or DivideByZeroException or EndOfStreamException)
+            or InvalidCastException or DivideByZeroException or EndOfStreamException or FormatException)
         {
             throw new InvalidDataException($"{name}: this TIFF cannot be decoded ({Errors.First ?? e.Message}). The file is damaged or cut.", e);
         }
@@ -89,6 +91,21 @@ internal sealed class TiffDecoder
         if (samples < needed || samples > MaxSamples || !depth || (photometric == Photometric.PALETTE && bits > 8) || format != SampleFormat.UINT)
             throw new InvalidDataException($"{name}: this TIFF holds {samples} {format} samples of {bits} bits, {photometric}, which is not supported. "
                 + "Convert it to 8-bit RGB or PNG.");
+    }
+
+    // No codec of TIFF packs tighter; a file that declares more than it can hold is refused before memory for it is taken.
+    private void RequirePlausible(long fileBytes)
+    {
+        long ratio = (Compression)Tag(TiffTag.COMPRESSION, 1) switch
+        {
+            Compression.NONE => 1,
+            Compression.CCITTRLE or Compression.CCITTRLEW or Compression.CCITTFAX3 or Compression.CCITTFAX4 => 20_000,
+            _ => 2_000,
+        };
+        long bytes = ((long)width * samples * bits + 7) / 8 * height;
+        if (bytes > ratio * fileBytes)
+            throw new InvalidDataException($"{name}: this TIFF declares {width} x {height} pixels of {samples} samples, {bytes} bytes, which cannot come out of {fileBytes}. "
+                + "The file is damaged or cut.");
     }
 
     private byte[][] ReadPalette()
