@@ -121,7 +121,7 @@ internal sealed class Attention(IlgpuBackend backend) : Ops.Attention(backend)
         {
             int key0 = tile * Tile;
             LoadTile(keys, stride, qkv, qkv4, shape, start + shape.C, key0, quads, 1f);
-            Group.Barrier();
+            Local.Barrier();
             var s = Mask(Scores(queries, keys, stride, quads), shape, query0, key0);
             F4 max = RowMax(rows, s, state.Max);
             // RowMax ended the reading of the keys in every thread: the values may take their place.
@@ -133,9 +133,9 @@ internal sealed class Attention(IlgpuBackend backend) : Ops.Attention(backend)
             state.Sum = F4.Of(state.Sum.X * factor.X + RowSum(s.R0), state.Sum.Y * factor.Y + RowSum(s.R1),
                 state.Sum.Z * factor.Z + RowSum(s.R2), state.Sum.W * factor.W + RowSum(s.R3));
             state.Max = max;
-            Group.Barrier();
+            Local.Barrier();
             state = AddValues<THead>(state, factor, probabilities, keys, stride);
-            Group.Barrier();
+            Local.Barrier();
         }
         Finish<THead>(y, y4, logSumExp, rows, shape, state, b, h, query0, quads);
     }
@@ -224,7 +224,7 @@ internal sealed class Attention(IlgpuBackend backend) : Ops.Attention(backend)
     private static F4 RowMax(ArrayView<F4> rows, Block4 s, F4 before)
     {
         StoreRows(rows.Cast<float>(), F4.Of(Largest(s.R0), Largest(s.R1), Largest(s.R2), Largest(s.R3)));
-        Group.Barrier();
+        Local.Barrier();
         int at = Group.IdxY * (Threads / 4), step = Threads * Threads / 4;
         return F4.Of(XMath.Max(before.X, XMath.Max(Largest(rows[at]), Largest(rows[at + 1]))),
             XMath.Max(before.Y, XMath.Max(Largest(rows[at + step]), Largest(rows[at + step + 1]))),
@@ -332,7 +332,7 @@ internal sealed class Attention(IlgpuBackend backend) : Ops.Attention(backend)
         where THead : struct, IHeadWidth
     {
         StoreRows(rows.Cast<float>(), state.Sum);
-        Group.Barrier();
+        Local.Barrier();
         int at = Group.IdxY * (Threads / 4), step = Threads * Threads / 4;
         F4 sum = F4.Of(RowSum(F4.Add(rows[at], rows[at + 1])), RowSum(F4.Add(rows[at + step], rows[at + step + 1])),
             RowSum(F4.Add(rows[at + 2 * step], rows[at + 2 * step + 1])), RowSum(F4.Add(rows[at + 3 * step], rows[at + 3 * step + 1])));

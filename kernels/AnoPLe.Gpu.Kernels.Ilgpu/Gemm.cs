@@ -169,7 +169,7 @@ internal static class Gemm
                 right4[rightBuffer + rightAt + Slice / 2 * quads] = b1;
             }
             // One barrier a step is enough: this buffer was last read two steps ago, before the previous barrier.
-            Group.Barrier();
+            Local.Barrier();
             if (step + 1 < steps)
             {
                 int k = (step + 1) * Slice;
@@ -194,7 +194,7 @@ internal static class Gemm
             c = Step<TTile>(c, l, r, 6 * leftStride, 6 * quads);
             c = Step<TTile>(c, l, r, 7 * leftStride, 7 * quads);
         }
-        Group.Barrier();
+        Local.Barrier();
         return c;
     }
 

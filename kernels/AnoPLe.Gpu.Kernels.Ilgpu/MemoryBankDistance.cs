@@ -92,7 +92,7 @@ internal sealed class MemoryBankDistance(IlgpuBackend backend) : Ops.MemoryBankD
         Store(rowBest, (4 * ty) * TTile.Threads + tx, TTile.Threads, top);
         if (TTile.Blocks == 2)
             Store(rowBest, (4 * ty + side / 2) * TTile.Threads + tx, TTile.Threads, bottom);
-        Group.Barrier();
+        Local.Barrier();
         int row = ty * TTile.Threads + tx;
         if (row < side && row0 + row < shape.Rows)
         {

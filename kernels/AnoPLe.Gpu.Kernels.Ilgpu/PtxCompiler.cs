@@ -33,7 +33,7 @@ internal static class PtxCompiler
     public static IReadOnlyList<PtxKernel> CompileAll()
     {
         // A context needs a device of some kind; nothing runs on this one.
-        using var context = Context.Create(builder => builder.CPU().EnableAlgorithms().Optimize(OptimizationLevel.O2));
+        using var context = Context.Create(builder => builder.CPU().EnableAlgorithms().EnableLocalBarrier().Optimize(OptimizationLevel.O2));
         using var ptx = new PTXBackend(context, new CudaCapabilityContext(CudaArchitecture.SM_80), CudaArchitecture.SM_80, CudaInstructionSet.ISA_70,
             null);
         List<PtxKernel> compiled = [];

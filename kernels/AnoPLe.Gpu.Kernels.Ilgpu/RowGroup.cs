@@ -16,7 +16,7 @@ internal static class RowGroup
     public static float Sum(ArrayView<F4> shared, float value)
     {
         shared.Cast<float>()[Group.IdxX] = value;
-        Group.Barrier();
+        Local.Barrier();
         F4 sum = shared[0];
         for (int i = 1; i < Threads / 4; i++)
             sum = F4.Add(sum, shared[i]);
