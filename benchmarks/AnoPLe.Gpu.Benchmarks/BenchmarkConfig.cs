@@ -1,0 +1,29 @@
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Diagnosers;
+using BenchmarkDotNet.Engines;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Perfolizer.Horology;
+
+namespace AnoPLe.Gpu.Benchmarks;
+
+/// <summary>
+/// In this process (a device is opened once per benchmark, and no project is generated and built), medians, the achieved rate and
+/// managed allocations.
+/// </summary>
+internal abstract class BenchmarkConfig : ManualConfig
+{
+    protected BenchmarkConfig(Job job)
+    {
+        AddJob(job.WithToolchain(InProcessEmitToolchain.Instance));
+        AddColumn(StatisticColumn.Median, new RateColumn());
+        AddDiagnoser(MemoryDiagnoser.Default);
+    }
+}
+
+/// <summary>Everything compiled and warm.</summary>
+internal sealed class SteadyConfig() : BenchmarkConfig(Job.Default.WithWarmupCount(3).WithIterationCount(10).WithIterationTime(TimeInterval.FromMilliseconds(250)));
+
+/// <summary>One call, nothing warm.</summary>
+internal sealed class ColdConfig() : BenchmarkConfig(Job.Default.WithStrategy(RunStrategy.ColdStart).WithIterationCount(1));
