@@ -28,6 +28,9 @@ internal struct CounterRandom(ulong seed, ulong stream)
     /// <summary>The next whole number in [low, high], both included.</summary>
     public int Between(int low, int high) => low + Below(high - low + 1);
 
+    /// <summary>The next real number in [low, high).</summary>
+    public double Real(double low, double high) => low + (high - low) * ((Next() >> 11) * (1.0 / (1UL << 53)));
+
     /// <summary>A well-mixed function of 64 bits.</summary>
     public static ulong Mix(ulong z)
     {

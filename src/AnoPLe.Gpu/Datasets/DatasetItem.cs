@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Imaging;
+
 namespace AnoPLe.Gpu.Datasets;
 
 /// <summary>What is known about an image as a whole.</summary>
@@ -37,4 +39,22 @@ public sealed record DatasetItem(string Path, string Name, DatasetSplit Split, I
 
     /// <summary>Whether it is known for every pixel if it is defective: normal images, and anomalous ones with a mask. Others stay out of pixel metrics.</summary>
     public bool HasPixelTruth => Label == ImageLabel.Normal || (Label == ImageLabel.Anomalous && MaskPath is not null);
+
+    /// <summary>The defective pixels of this item: read from its mask, none for a normal image, null when they are not known.</summary>
+    /// <param name="image">The item's image, for its size.</param>
+    /// <exception cref="FileNotFoundException">The mask is gone.</exception>
+    /// <exception cref="InvalidDataException">The mask is not an image, or not the size of its image.</exception>
+    public Mask? LoadMask(RgbImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        if (!HasPixelTruth)
+            return null;
+        if (MaskPath is null)
+            return Mask.Empty(image.Width, image.Height);
+        Mask mask = Mask.Load(MaskPath);
+        if (mask.Width != image.Width || mask.Height != image.Height)
+            throw new InvalidDataException($"{MaskPath}: the mask has {mask.Width} x {mask.Height} pixels, its image {Path} {image.Width} x {image.Height}. " +
+                "Both must have one size; replace the mask.");
+        return mask;
+    }
 }
