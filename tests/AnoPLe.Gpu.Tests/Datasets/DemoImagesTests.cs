@@ -12,10 +12,10 @@ public sealed class DemoImagesTests
     public static TheoryData<string> Categories => [.. DemoImages.Categories];
 
     [Theory]
-    [InlineData("bottle_cap", "?")]
-    [InlineData("circuit_board", "?")]
-    [InlineData("fabric", "?")]
-    [InlineData("plate", "?")]
+    [InlineData("bottle_cap", "41b0c89c006cb6b97a4ccf015834d225")]
+    [InlineData("circuit_board", "ff4febf8f6da11551a3b63f28dd64742")]
+    [InlineData("fabric", "aac3b25fb52d766e4e6825b3048975a5")]
+    [InlineData("plate", "b480f80c54c0f455bd4ffeeb4793d7ac")]
     public void The_same_seed_gives_the_same_bits_on_every_machine(string category, string sha256)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -24,7 +24,7 @@ public sealed class DemoImagesTests
             hash.AppendData(image.Image.Pixels);
             hash.AppendData(image.Mask is { } mask ? mask.Values : []);
         }
-        Assert.Equal(sha256, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        Assert.StartsWith(sha256, Convert.ToHexStringLower(hash.GetHashAndReset()), StringComparison.Ordinal);
     }
 
     [Theory, MemberData(nameof(Categories))]
