@@ -7,11 +7,11 @@ internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
     where V : unmanaged
     where O : struct, ISimd<V>
 {
-    private const int PanelBlock = 14; // panels of one block: enough to use its rows of A many times
-    private const long SmallProduct = 1 << 17; // multiply-adds that one core does in a few µs
+    private const int TasksPerThread = 8; // many small ones, so that a core which another process slows does not keep the rest waiting
+    private const long SmallestTask = 1 << 21; // multiply-adds, some tens of µs: handing over less is not worth it
 
     private Product product;
-    private int rows, panels, rowBlock, panelBlock, panelBlocks;
+    private int rows, rowBlock, panels, panelBlocks;
 
     /// <summary>Takes the arguments of one call.</summary>
     public void Set(in Product p, int m, int threads)
@@ -20,23 +20,13 @@ internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
         rows = m;
         int nr = Gemm<V, O>.PanelColumns, tallest = MicroKernels<V, O>.MaxRows;
         panels = (p.N + nr - 1) / nr;
-        // Equal blocks of whole tiles.
         int rowBlocks = (m + Gemm<V, O>.RowBlock - 1) / Gemm<V, O>.RowBlock;
         rowBlock = ((m + rowBlocks - 1) / rowBlocks + tallest - 1) / tallest * tallest;
         rowBlocks = (m + rowBlock - 1) / rowBlock;
-        panelBlocks = (panels + PanelBlock - 1) / PanelBlock;
-        if ((long)m * p.N * p.K < SmallProduct)
-            panelBlocks = rowBlocks = 1;
-        else if (threads > 1 && rowBlocks * panelBlocks < 4 * threads)
-        {
-            // At least four blocks a thread, and a whole number for each.
-            int wanted = (4 * threads + rowBlocks - 1) / rowBlocks / threads * threads;
-            panelBlocks = Math.Min(panels, Math.Max(panelBlocks, wanted));
-        }
-        if (rowBlocks == 1)
-            rowBlock = m;
-        panelBlock = (panels + panelBlocks - 1) / panelBlocks;
-        panelBlocks = (panels + panelBlock - 1) / panelBlock;
+        // Tasks that follow each other share rows of A, which stay in cache, so panels can be cut finely.
+        long work = (long)m * p.N * p.K / rowBlocks;
+        int wanted = threads == 1 ? 1 : (TasksPerThread * threads + rowBlocks - 1) / rowBlocks;
+        panelBlocks = (int)Math.Clamp(work / SmallestTask, 1, Math.Min(wanted, panels));
         Tasks = rowBlocks * panelBlocks;
         workspace.Reserve(Gemm<V, O>.ScratchSize(product, rowBlock));
     }
@@ -44,8 +34,8 @@ internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
     /// <inheritdoc/>
     public override void Run(int task, int worker)
     {
-        int row = task / panelBlocks * rowBlock, panel = task % panelBlocks * panelBlock;
-        Gemm<V, O>.Block(product, row, Math.Min(rows, row + rowBlock), panel, Math.Min(panels, panel + panelBlock),
-            workspace.Of(worker));
+        int row = task / panelBlocks * rowBlock, block = task % panelBlocks;
+        int panel = (int)((long)block * panels / panelBlocks), panelEnd = (int)((block + 1L) * panels / panelBlocks);
+        Gemm<V, O>.Block(product, row, Math.Min(rows, row + rowBlock), panel, panelEnd, workspace.Of(worker));
     }
 }

@@ -41,14 +41,8 @@ internal unsafe interface ISimd<V>
 
     static abstract V Abs(V a);
 
-    /// <summary>The magnitude of a with the sign of <paramref name="sign"/>.</summary>
-    static abstract V CopySign(V a, V sign);
-
     /// <summary>p·2^n for a whole n in [-126, 127]; magic is n + 1.5·2^23, so that its low bits are n.</summary>
     static abstract V ScaleByPowerOfTwo(V p, V n, V magic);
-
-    /// <summary>Lanes of yes where a &gt; b, of no elsewhere.</summary>
-    static abstract V SelectGreater(V a, V b, V yes, V no);
 
     /// <summary>Sum of the lanes.</summary>
     static abstract float Sum(V a);

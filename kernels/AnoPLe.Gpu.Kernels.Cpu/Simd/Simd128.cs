@@ -47,15 +47,8 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> Abs(Vector128<float> a) => Vector128.Abs(a);
 
     [MethodImpl(Inline)]
-    public static Vector128<float> CopySign(Vector128<float> a, Vector128<float> sign) => Vector128.ConditionalSelect(Vector128.Create(-0f), sign, a);
-
-    [MethodImpl(Inline)]
     public static Vector128<float> ScaleByPowerOfTwo(Vector128<float> p, Vector128<float> n, Vector128<float> magic) =>
         p * Vector128.ShiftLeft(magic.AsInt32() + Vector128.Create(127), 23).AsSingle();
-
-    [MethodImpl(Inline)]
-    public static Vector128<float> SelectGreater(Vector128<float> a, Vector128<float> b, Vector128<float> yes, Vector128<float> no) =>
-        Vector128.ConditionalSelect(Vector128.GreaterThan(a, b), yes, no);
 
     [MethodImpl(Inline)]
     public static float Sum(Vector128<float> a) => Vector128.Sum(a);

@@ -47,15 +47,8 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> Abs(Vector256<float> a) => Vector256.Abs(a);
 
     [MethodImpl(Inline)]
-    public static Vector256<float> CopySign(Vector256<float> a, Vector256<float> sign) => Vector256.ConditionalSelect(Vector256.Create(-0f), sign, a);
-
-    [MethodImpl(Inline)]
     public static Vector256<float> ScaleByPowerOfTwo(Vector256<float> p, Vector256<float> n, Vector256<float> magic) =>
         p * Vector256.ShiftLeft(magic.AsInt32() + Vector256.Create(127), 23).AsSingle();
-
-    [MethodImpl(Inline)]
-    public static Vector256<float> SelectGreater(Vector256<float> a, Vector256<float> b, Vector256<float> yes, Vector256<float> no) =>
-        Vector256.ConditionalSelect(Vector256.GreaterThan(a, b), yes, no);
 
     [MethodImpl(Inline)]
     public static float Sum(Vector256<float> a) => Vector256.Sum(a);

@@ -47,15 +47,8 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> Abs(Vector512<float> a) => Vector512.Abs(a);
 
     [MethodImpl(Inline)]
-    public static Vector512<float> CopySign(Vector512<float> a, Vector512<float> sign) => Vector512.ConditionalSelect(Vector512.Create(-0f), sign, a);
-
-    [MethodImpl(Inline)]
     public static Vector512<float> ScaleByPowerOfTwo(Vector512<float> p, Vector512<float> n, Vector512<float> magic) =>
         Avx512F.IsSupported ? Avx512F.Scale(p, n) : p * Vector512.ShiftLeft(magic.AsInt32() + Vector512.Create(127), 23).AsSingle();
-
-    [MethodImpl(Inline)]
-    public static Vector512<float> SelectGreater(Vector512<float> a, Vector512<float> b, Vector512<float> yes, Vector512<float> no) =>
-        Vector512.ConditionalSelect(Vector512.GreaterThan(a, b), yes, no);
 
     [MethodImpl(Inline)]
     public static float Sum(Vector512<float> a) => Vector512.Sum(a);

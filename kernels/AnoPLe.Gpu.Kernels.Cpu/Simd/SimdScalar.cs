@@ -45,14 +45,8 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Abs(float a) => MathF.Abs(a);
 
     [MethodImpl(Inline)]
-    public static float CopySign(float a, float sign) => MathF.CopySign(a, sign);
-
-    [MethodImpl(Inline)]
     public static float ScaleByPowerOfTwo(float p, float n, float magic) =>
         p * BitConverter.Int32BitsToSingle((BitConverter.SingleToInt32Bits(magic) + 127) << 23);
-
-    [MethodImpl(Inline)]
-    public static float SelectGreater(float a, float b, float yes, float no) => a > b ? yes : no;
 
     [MethodImpl(Inline)]
     public static float Sum(float a) => a;
