@@ -13,8 +13,6 @@ internal static class ImageCodec
     {
         string kind = ImageKind.Of(file) ?? throw new InvalidDataException(
             $"{name}: not an image that can be read (got {ImageKind.Describe(file)}, supported: {Supported}).");
-        if (kind == "JPEG" && JpegMarkers.IsCutProgressive(file))
-            throw new InvalidDataException($"{name}: this progressive JPEG ends in the middle. The file is damaged or cut.");
         return kind == ImageKind.Tiff ? TiffDecoder.Decode(file, name, maxPixels) : DecodeSkia(file, kind, name, maxPixels);
     }
 
@@ -43,7 +41,8 @@ internal static class ImageCodec
             using SKCodec codec = SKCodec.Create(stream, out SKCodecResult opened)
                 ?? throw new InvalidDataException($"{name}: the {kind} header cannot be read ({opened}). The file is damaged or cut.");
             int width = codec.Info.Width, height = codec.Info.Height;
-            RequireSize(width, height, name, kind, maxPixels);
+            DeclaredSize.RequireWithin(width, height, name, kind, maxPixels);
+            DeclaredSize.RequirePossible(file, width, height, name, kind);
             // No colour space: the stored values, unconverted. Unpremul: colours under transparency survive.
             SKImageInfo info = new(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
             byte* rgba = (byte*)NativeMemory.Alloc((nuint)((long)width * height), 4);
@@ -60,17 +59,6 @@ internal static class ImageCodec
                 NativeMemory.Free(rgba);
             }
         }
-    }
-
-    /// <summary>Refuses a declared size before anything of that size is allocated.</summary>
-    internal static void RequireSize(int width, int height, string name, string kind, long maxPixels)
-    {
-        if (width < 1 || height < 1)
-            throw new InvalidDataException($"{name}: this {kind} declares {width} x {height} pixels, expected at least 1 x 1.");
-        long pixels = (long)width * height;
-        if (pixels > Math.Min(maxPixels, Array.MaxLength / 3))
-            throw new InvalidDataException($"{name}: this {kind} declares {width} x {height} = {pixels} pixels, the limit is {maxPixels}. "
-                + "Scale the image down, or raise the limit if the file is trusted.");
     }
 
     private static unsafe RgbImage Pack(byte* rgba, int width, int height)

@@ -60,7 +60,7 @@ public sealed class RgbImage
     /// What comes out is what Pillow's <c>Image.open(path).convert("RGB")</c> gives: EXIF orientation, ICC profile and gamma are ignored,
     /// transparency is dropped and not composited, grey is repeated, CMYK is converted by <c>v = (255 - c)(255 - k) / 255</c>.
     /// 16-bit samples keep their high byte, grey ones too (Pillow 9 clips 16-bit grey at 255, which makes nearly every image white).
-    /// Damaged and cut files are refused, never filled up.
+    /// Pixels that the first frame of a GIF leaves transparent are black. Damaged and cut files are refused, never filled up.
     /// </remarks>
     /// <param name="path">The file.</param>
     /// <param name="maxPixels">Refuse files that declare more pixels.</param>

@@ -31,7 +31,7 @@ internal sealed class TiffDecoder
         this.name = name;
         width = Tag(TiffTag.IMAGEWIDTH, 0);
         height = Tag(TiffTag.IMAGELENGTH, 0);
-        ImageCodec.RequireSize(width, height, name, ImageKind.Tiff, maxPixels);
+        DeclaredSize.RequireWithin(width, height, name, ImageKind.Tiff, maxPixels);
         bits = Tag(TiffTag.BITSPERSAMPLE, 1);
         samples = Tag(TiffTag.SAMPLESPERPIXEL, 1);
         planes = samples > 1 && Tag(TiffTag.PLANARCONFIG, (int)PlanarConfig.CONTIG) == (int)PlanarConfig.SEPARATE;
@@ -45,7 +45,7 @@ internal sealed class TiffDecoder
         tiled = tiff.IsTiled();
         blockWidth = tiled ? Tag(TiffTag.TILEWIDTH, 0) : width;
         blockHeight = tiled ? Tag(TiffTag.TILELENGTH, 0) : Math.Clamp(Tag(TiffTag.ROWSPERSTRIP, height), 1, height);
-        ImageCodec.RequireSize(blockWidth, blockHeight, name, "TIFF tile", maxPixels);
+        DeclaredSize.RequireWithin(blockWidth, blockHeight, name, "TIFF tile", maxPixels);
         RequirePlausible(fileBytes);
         palette = photometric == Photometric.PALETTE ? ReadPalette() : [];
         rgb = new byte[3 * width * height];

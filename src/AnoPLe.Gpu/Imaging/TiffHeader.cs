@@ -46,7 +46,7 @@ internal static class TiffHeader
             throw Damaged(name, $"it declares tiles of {tileWidth} x {tileHeight} pixels, expected at least {MinTileSide} x {MinTileSide}");
         if (width > MaxSide || height > MaxSide || tileWidth > MaxSide || tileHeight > MaxSide)
             throw new InvalidDataException($"{name}: this TIFF declares {width} x {height} pixels in parts of up to {tileWidth} x {tileHeight}, the limit is {MaxSide} a side.");
-        ImageCodec.RequireSize((int)width, (int)height, name, ImageKind.Tiff, maxPixels);
+        DeclaredSize.RequireWithin((int)width, (int)height, name, ImageKind.Tiff, maxPixels);
     }
 
     private static int TypeBytes(int type) => type switch

@@ -37,4 +37,30 @@ public sealed class DamagedImageTests
         byte[] file = File.ReadAllBytes(path);
         Assert.Throws<InvalidDataException>(() => RgbImage.Decode(file.AsSpan(0, file.Length / 2)));
     }
+
+    [Fact]
+    public void Sizes_that_no_file_of_this_length_holds_are_refused()
+    {
+        byte[] png = PngFile.Make(3, 8, PngFile.Rgb, [[.. Enumerable.Repeat((byte)7, 9)]]);
+        png[18] = 0x20; // 8195 x 8193 pixels instead of 3 x 1; the checksum does not fit any more either
+        png[22] = 0x20;
+        Assert.Throws<InvalidDataException>(() => RgbImage.Decode(png));
+        Assert.Contains("cannot come out of", Assert.Throws<InvalidDataException>(() =>
+            DeclaredSize.RequirePossible(png, 8195, 8193, "part", "PNG")).Message, StringComparison.Ordinal);
+        byte[] jpeg = File.ReadAllBytes(Repository.Path("tests", "Golden", "preprocess", "in", "gray.jpg"));
+        int frame = jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);
+        jpeg[frame + 5] = jpeg[frame + 7] = 0x24; // about 9300 x 9400 pixels
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("cannot come out of", Assert.Throws<InvalidDataException>(() => RgbImage.Decode(jpeg)).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void Scans_without_end_are_refused()
+    {
+        byte[] file = File.ReadAllBytes(Repository.Path("tests", "Golden", "preprocess", "in", "progressive_444.jpg"));
+        int scan = file.AsSpan().LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xDA]);
+        byte[] repeated = [.. file[..^2], .. Enumerable.Repeat(file[scan..^2], 120).SelectMany(bytes => bytes), 0xFF, 0xD9];
+        Assert.Contains("scans, expected at most 100", Assert.Throws<InvalidDataException>(() => RgbImage.Decode(repeated)).Message, StringComparison.Ordinal);
+    }
 }

@@ -17,6 +17,30 @@ public sealed class TiffDecodingTests
     public void Strips_of_every_lossless_compression(Compression compression) =>
         AssertRgb(Write(Photometric.RGB, 3, 8, (tiff, _) => tiff.SetField(TiffTag.COMPRESSION, compression), (x, y, c) => Value(x, y, c)));
 
+    [Theory]
+    [InlineData(Compression.LZW)]
+    [InlineData(Compression.ADOBE_DEFLATE)]
+    [InlineData(Compression.PACKBITS)]
+    public void Damage_to_compressed_files_is_survived(Compression compression)
+    {
+        byte[] file = Write(Photometric.RGB, 3, 8, (tiff, _) => tiff.SetField(TiffTag.COMPRESSION, compression), Value);
+        Random random = new((int)compression);
+        for (int round = 0; round < 100; round++)
+        {
+            byte[] damaged = [.. file];
+            for (int i = random.Next(5); i >= 0; i--)
+                damaged[8 + random.Next(damaged.Length - 8)] = (byte)random.Next(256);
+            try
+            {
+                Assert.NotNull(RgbImage.Decode(damaged));
+            }
+            catch (InvalidDataException)
+            {
+                // Refused: as good as a picture with wrong pixels.
+            }
+        }
+    }
+
     [Fact]
     public void One_plane_per_channel() =>
         AssertRgb(Write(Photometric.RGB, 3, 8, (tiff, _) => tiff.SetField(TiffTag.PLANARCONFIG, PlanarConfig.SEPARATE), Value, planes: true));
