@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>Every operation on a CUDA or OpenCL device, or on ILGPU's simulator of one, in 32-bit floats.</summary>
@@ -8,6 +10,7 @@ public sealed class IlgpuBackend : Backend
     internal const int MinGroup = 64;
 
     private readonly List<MemoryBuffer> scratch = [];
+    private long bytesHeld;
     private bool disposed;
 
     private IlgpuBackend(DeviceInfo info, Device device)
@@ -113,22 +116,41 @@ public sealed class IlgpuBackend : Backend
     public override Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32)
         => new IlgpuTensor(this, name, shape, type, AllocateBuffer(name, shape.Count));
 
-    /// <summary>Device memory for so many floats.</summary>
+    /// <summary>Buffers taken from the device so far. Operations in their steady state leave it as it is.</summary>
+    internal int BuffersTaken { get; private set; }
+
+    /// <summary>Device memory for so many floats; give it back with <see cref="Free"/>.</summary>
     /// <exception cref="DeviceException">Not enough memory.</exception>
     internal MemoryBuffer1D<float, Stride1D.Dense> AllocateBuffer(string name, long count)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        long bytes = count * sizeof(float);
+        // OpenCL drivers grant memory when it is first touched, too late for an exception; so what we hold is counted.
+        if (Device.MemoryBytes > 0 && bytesHeld + bytes > Device.MemoryBytes)
+            throw NoRoom(name, bytes, $"{bytesHeld >> 20} MiB are taken already.", null);
         try
         {
-            return Accelerator.Allocate1D<float>(count);
+            var buffer = Accelerator.Allocate1D<float>(count);
+            bytesHeld += bytes;
+            BuffersTaken++;
+            return buffer;
         }
         catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
         {
-            throw new DeviceException(
-                $"{Device.Id} ({Device.Name}) has no room for '{name}', {4.0 * count / (1 << 20):0.0} MiB of {Device.MemoryBytes >> 20} MiB: {e.Message} " +
-                "Use a smaller batch, close what else uses the device, or use cpu.", e);
+            throw NoRoom(name, bytes, e.Message, e);
         }
     }
+
+    /// <summary>Gives a buffer back.</summary>
+    internal void Free(MemoryBuffer1D<float, Stride1D.Dense> buffer)
+    {
+        bytesHeld -= buffer.Length * sizeof(float);
+        buffer.Dispose();
+    }
+
+    private DeviceException NoRoom(string name, long bytes, string reason, Exception? cause)
+        => new($"{Device.Id} ({Device.Name}) has no room for '{name}', {bytes / 1048576.0:0.0} MiB of {Device.MemoryBytes >> 20} MiB: {reason} " +
+            "Use a smaller batch, close what else uses the device, or use cpu.", cause!);
 
     /// <summary>
     /// Memory an operation keeps between calls, grown when a call needs more; the old one is freed when nothing uses it any more.
@@ -143,7 +165,7 @@ public sealed class IlgpuBackend : Backend
             {
                 Synchronize();
                 scratch.Remove(buffer);
-                buffer.Dispose();
+                Free(buffer);
             }
             buffer = larger;
         }
@@ -178,20 +200,50 @@ public sealed class IlgpuBackend : Backend
     protected override void WriteCore(Tensor tensor, ReadOnlySpan<byte> source)
     {
         var memory = Views.Of(tensor, this).Memory;
-        memory.CopyFromCPU(Stream, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(source));
-        Stream.Synchronize();
+        try
+        {
+            memory.CopyFromCPU(Stream, MemoryMarshal.Cast<byte, float>(source));
+            Stream.Synchronize();
+        }
+        catch (AcceleratorException e)
+        {
+            throw Failed($"writing '{tensor.Name}'", e);
+        }
     }
 
     /// <inheritdoc/>
     protected override void ReadCore(Tensor tensor, Span<byte> destination)
     {
         var memory = Views.Of(tensor, this).Memory;
-        memory.CopyToCPU(Stream, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(destination));
-        Stream.Synchronize();
+        try
+        {
+            memory.CopyToCPU(Stream, MemoryMarshal.Cast<byte, float>(destination));
+            Stream.Synchronize();
+        }
+        catch (AcceleratorException e)
+        {
+            throw Failed($"reading '{tensor.Name}'", e);
+        }
     }
 
     /// <inheritdoc/>
-    public override void Synchronize() => Stream.Synchronize();
+    public override void Synchronize()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        try
+        {
+            Stream.Synchronize();
+        }
+        catch (AcceleratorException e)
+        {
+            throw Failed("waiting for its operations", e);
+        }
+    }
+
+    // A launch only enqueues, so what goes wrong on the device is reported by whoever waits for it next.
+    private DeviceException Failed(string doing, AcceleratorException e)
+        => new($"{Device.Id} ({Device.Name}) failed while {doing}, in this or an operation before it: {e.Message} " +
+            "Open the device again; if it fails again, use cpu.", e);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

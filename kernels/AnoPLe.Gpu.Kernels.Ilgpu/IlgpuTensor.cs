@@ -8,7 +8,7 @@ internal sealed class IlgpuTensor : Tensor
     private bool disposed;
 
     /// <summary>Owns the buffer.</summary>
-    public IlgpuTensor(Backend backend, string name, Shape shape, ElementType type, MemoryBuffer1D<float, Stride1D.Dense> buffer)
+    public IlgpuTensor(IlgpuBackend backend, string name, Shape shape, ElementType type, MemoryBuffer1D<float, Stride1D.Dense> buffer)
         : base(backend, name, shape, type)
     {
         this.buffer = buffer;
@@ -38,8 +38,8 @@ internal sealed class IlgpuTensor : Tensor
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing && !disposed)
-            buffer?.Dispose();
+        if (disposing && !disposed && buffer is not null)
+            ((IlgpuBackend)Backend).Free(buffer);
         disposed = true;
     }
 }

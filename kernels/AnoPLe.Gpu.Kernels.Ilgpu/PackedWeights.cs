@@ -46,7 +46,7 @@ internal sealed class PackedWeights : Ops.PackedLinear
     protected override void Dispose(bool disposing)
     {
         if (disposing && !IsDisposed)
-            buffer.Dispose();
+            ((IlgpuBackend)Backend).Free(buffer);
         IsDisposed = true;
     }
 

@@ -4,12 +4,14 @@ namespace AnoPLe.Gpu.Kernels.Ilgpu;
 internal static class TileChoice
 {
     /// <summary>Rows and columns of the tile: 128, 64 or 32.</summary>
-    public static int Side(Accelerator gpu, int rows, int columns)
+    public static int Side(Accelerator gpu, int rows, int columns) => Side(gpu.NumMultiprocessors, gpu.MaxNumThreadsPerGroup, rows, columns);
+
+    /// <summary>Rows and columns of the tile on a device with so many multiprocessors, which runs so many threads in a group.</summary>
+    public static int Side(int multiprocessors, int maxThreads, int rows, int columns)
     {
-        int multiprocessors = gpu.NumMultiprocessors;
-        if (gpu.MaxNumThreadsPerGroup >= 256 && Groups(128, rows, columns) >= multiprocessors && Fill(128, rows, columns) >= 0.7)
+        if (maxThreads >= 256 && Suits(128, multiprocessors, rows, columns))
             return 128;
-        return Groups(64, rows, columns) >= multiprocessors && Fill(64, rows, columns) >= 0.7 ? 64 : 32;
+        return Suits(64, multiprocessors, rows, columns) ? 64 : 32;
     }
 
     /// <summary>Launch configuration of one group per tile, tiles of rows along x.</summary>
@@ -22,8 +24,10 @@ internal static class TileChoice
     /// <summary>Tiles needed to cover an extent.</summary>
     public static int Tiles(int side, int extent) => (extent + side - 1) / side;
 
-    private static long Groups(int side, int rows, int columns) => (long)Tiles(side, rows) * Tiles(side, columns);
-
-    // Share of the tiles' area that is result and not padding.
-    private static double Fill(int side, int rows, int columns) => (double)rows * columns / ((double)Groups(side, rows, columns) * side * side);
+    // Every multiprocessor gets a tile, and at least 0.7 of the tiles' area is result rather than padding.
+    private static bool Suits(int side, int multiprocessors, int rows, int columns)
+    {
+        long groups = (long)Tiles(side, rows) * Tiles(side, columns);
+        return groups >= multiprocessors && (double)rows * columns >= 0.7 * groups * side * side;
+    }
 }
