@@ -100,7 +100,8 @@ internal static class HtmlEntities
         while (lines.ReadLine() is { } line)
         {
             string[] parts = line.Split(' ');
-            names.Add(parts[0], string.Concat(parts.Skip(1).Select(code => char.ConvertFromUtf32(int.Parse(code, NumberStyles.HexNumber, CultureInfo.InvariantCulture)))));
+            IEnumerable<int> codes = parts.Skip(1).Select(code => int.Parse(code, NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+            names.Add(parts[0], string.Concat(codes.Select(char.ConvertFromUtf32)));
         }
         return names;
     }

@@ -101,7 +101,8 @@ public sealed class Tokenizer
         int[] ids = Encode(text);
         long needed = 2L + promptLength + ids.Length;
         Require.That(needed <= contextLength,
-            $"The class name '{Shortened(text)}' is too long: {ids.Length} tokens, with {promptLength} prompt tokens, start and end {needed}; the text tower takes {contextLength}. Use a shorter name.");
+            $"The class name '{Shortened(text)}' is too long: {ids.Length} tokens, with {promptLength} prompt tokens, start and end {needed}; "
+            + $"the text tower takes {contextLength}. Use a shorter name.");
         int[] row = new int[contextLength];
         row[0] = StartOfText;
         ids.CopyTo(row, 1 + promptLength);

@@ -35,10 +35,12 @@ internal static class DeclaredSize
             if (markers.IsProgressive && !markers.IsEnded)
                 throw new InvalidDataException($"{name}: this progressive JPEG ends in the middle. The file is damaged or cut.");
             if (markers.Scans > JpegMarkers.MaxScans)
-                throw new InvalidDataException($"{name}: this JPEG has {markers.Scans} scans, expected at most {JpegMarkers.MaxScans}. Save it again with another program.");
+                throw new InvalidDataException($"{name}: this JPEG has {markers.Scans} scans, expected at most {JpegMarkers.MaxScans}. "
+                    + "Save it again with another program.");
         }
         if (!possible)
-            throw new InvalidDataException($"{name}: this {kind} declares {width} x {height} pixels, which cannot come out of {file.Length} bytes. The file is damaged or cut.");
+            throw new InvalidDataException($"{name}: this {kind} declares {width} x {height} pixels, which cannot come out of {file.Length} bytes. "
+                + "The file is damaged or cut.");
     }
 
     // Bit depth and colour type stand in the PNG header.

@@ -45,7 +45,7 @@ internal static class ImageCodec
             DeclaredSize.RequirePossible(file, width, height, name, kind);
             // No colour space: the stored values, unconverted. Unpremul: colours under transparency survive.
             SKImageInfo info = new(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
-            byte* rgba = (byte*)NativeMemory.Alloc((nuint)((long)width * height), 4);
+            byte* rgba = (byte*)NativeMemory.AllocZeroed((nuint)((long)width * height), 4);
             try
             {
                 SKCodecResult decoded = codec.GetPixels(info, (IntPtr)rgba);

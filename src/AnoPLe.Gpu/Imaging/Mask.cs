@@ -17,7 +17,8 @@ public sealed class Mask
         ArgumentNullException.ThrowIfNull(values);
         Require.That(width >= 1 && height >= 1, $"A mask has at least 1 x 1 pixels, got {width} x {height}.");
         Require.That(values.Length == (long)width * height, $"A mask of {width} x {height} takes {(long)width * height} bytes, got {values.Length}.");
-        Require.That(!values.AsSpan().ContainsAnyExceptInRange((byte)0, (byte)1), $"A mask holds 0 and 1 only, got {values.Max()}. Use Mask.FromImage for grey levels.");
+        Require.That(!values.AsSpan().ContainsAnyExceptInRange((byte)0, (byte)1),
+            $"A mask holds 0 and 1 only, got {values.Max()}. Use Mask.FromImage for grey levels.");
         Width = width;
         Height = height;
         this.values = values;

@@ -104,8 +104,8 @@ internal sealed class TiffDecoder
         };
         long bytes = ((long)width * samples * bits + 7) / 8 * height;
         if (bytes > ratio * fileBytes)
-            throw new InvalidDataException($"{name}: this TIFF declares {width} x {height} pixels of {samples} samples, {bytes} bytes, which cannot come out of {fileBytes}. "
-                + "The file is damaged or cut.");
+            throw new InvalidDataException($"{name}: this TIFF declares {width} x {height} pixels of {samples} samples, {bytes} bytes, "
+                + $"which cannot come out of {fileBytes}. The file is damaged or cut.");
     }
 
     private byte[][] ReadPalette()
@@ -120,7 +120,8 @@ internal sealed class TiffDecoder
         int rowBytes = (int)(((long)blockWidth * perPlane * bits + 7) / 8);
         long blockBytes = tiled ? tiff.TileSize() : tiff.StripSize();
         if (blockBytes < (long)rowBytes * blockHeight && tiled)
-            throw new InvalidDataException($"{name}: a TIFF tile of {blockWidth} x {blockHeight} takes {blockBytes} bytes, expected {(long)rowBytes * blockHeight}.");
+            throw new InvalidDataException(
+                $"{name}: a TIFF tile of {blockWidth} x {blockHeight} takes {blockBytes} bytes, expected {(long)rowBytes * blockHeight}.");
         byte[] block = new byte[Math.Max(blockBytes, (long)rowBytes * blockHeight)];
         for (int plane = 0; plane < (planes ? Channels : 1); plane++)
             for (int y = 0; y < height; y += blockHeight)
@@ -131,7 +132,8 @@ internal sealed class TiffDecoder
                         ? tiff.ReadEncodedTile(tiff.ComputeTile(x, y, 0, (short)plane), block, 0, block.Length)
                         : tiff.ReadEncodedStrip(tiff.ComputeStrip(y, (short)plane), block, 0, rows * rowBytes);
                     if (read < rows * rowBytes)
-                        throw new InvalidDataException($"{name}: the TIFF pixels at row {y} cannot be read ({Errors.First ?? "too few bytes"}). The file is damaged or cut.");
+                        throw new InvalidDataException(
+                            $"{name}: the TIFF pixels at row {y} cannot be read ({Errors.First ?? "too few bytes"}). The file is damaged or cut.");
                     for (int row = 0; row < rows; row++)
                         Convert(block.AsSpan(row * rowBytes, rowBytes), x, y + row, perPlane, plane);
                 }

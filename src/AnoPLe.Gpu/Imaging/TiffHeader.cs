@@ -45,7 +45,8 @@ internal static class TiffHeader
         if (tileWidth < MinTileSide || tileHeight < MinTileSide)
             throw Damaged(name, $"it declares tiles of {tileWidth} x {tileHeight} pixels, expected at least {MinTileSide} x {MinTileSide}");
         if (width > MaxSide || height > MaxSide || tileWidth > MaxSide || tileHeight > MaxSide)
-            throw new InvalidDataException($"{name}: this TIFF declares {width} x {height} pixels in parts of up to {tileWidth} x {tileHeight}, the limit is {MaxSide} a side.");
+            throw new InvalidDataException($"{name}: this TIFF declares {width} x {height} pixels in parts of up to {tileWidth} x {tileHeight}, "
+                + $"the limit is {MaxSide} a side.");
         DeclaredSize.RequireWithin((int)width, (int)height, name, ImageKind.Tiff, maxPixels);
     }
 
