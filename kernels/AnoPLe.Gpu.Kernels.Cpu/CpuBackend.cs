@@ -9,8 +9,8 @@ namespace AnoPLe.Gpu.Kernels.Cpu;
 /// (512, 256 or 128 bits); threads are its own. Operations have finished when they return. fp32 throughout.
 /// </summary>
 /// <remarks>
-/// Used by one thread at a time; several backends may work side by side, each with its own threads. The same inputs and number of
-/// threads give the same bits on the same processor. After the first call with the largest sizes, operations allocate nothing.
+/// Used by one thread at a time; several backends may work side by side, each with its own threads. The same inputs give the same bits
+/// on the same processor, whatever the number of threads. After the first call with the largest sizes, operations allocate nothing.
 /// </remarks>
 public sealed class CpuBackend : Backend
 {

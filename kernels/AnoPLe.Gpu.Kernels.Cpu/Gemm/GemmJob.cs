@@ -20,13 +20,16 @@ internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
         rows = m;
         int nr = Gemm<V, O>.PanelColumns, tallest = MicroKernels<V, O>.MaxRows;
         panels = (p.N + nr - 1) / nr;
+        // A tile of few rows costs nearly as much as a full one, because the weights pass by all the same.
+        long work = (long)Math.Max(m, tallest) * p.N * p.K;
+        int wanted = threads == 1 ? 1 : (int)Math.Clamp(work / SmallestTask, 1, TasksPerThread * threads);
         int rowBlocks = (m + Gemm<V, O>.RowBlock - 1) / Gemm<V, O>.RowBlock;
+        if (rowBlocks * panels < wanted) // many threads and few panels: fewer rows a block, but at least four tiles
+            rowBlocks = Math.Max(rowBlocks, Math.Min((wanted + panels - 1) / panels, m / (4 * tallest)));
         rowBlock = ((m + rowBlocks - 1) / rowBlocks + tallest - 1) / tallest * tallest;
         rowBlocks = (m + rowBlock - 1) / rowBlock;
         // Tasks that follow each other share rows of A, which stay in cache, so panels can be cut finely.
-        long work = (long)m * p.N * p.K / rowBlocks;
-        int wanted = threads == 1 ? 1 : (TasksPerThread * threads + rowBlocks - 1) / rowBlocks;
-        panelBlocks = (int)Math.Clamp(work / SmallestTask, 1, Math.Min(wanted, panels));
+        panelBlocks = Math.Clamp((wanted + rowBlocks - 1) / rowBlocks, 1, panels);
         Tasks = rowBlocks * panelBlocks;
         workspace.Reserve(Gemm<V, O>.ScratchSize(product, rowBlock));
     }

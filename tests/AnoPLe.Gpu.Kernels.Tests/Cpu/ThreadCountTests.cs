@@ -1,0 +1,78 @@
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Ops;
+using AnoPLe.Gpu.Kernels.Cpu;
+using AnoPLe.Gpu.Kernels.Tests.Testing;
+
+namespace AnoPLe.Gpu.Kernels.Tests.Cpu;
+
+/// <summary>The number of threads changes how work is cut, never a bit of the result.</summary>
+public sealed class ThreadCountTests
+{
+    private delegate Tensor Operation(CpuBackend backend);
+
+    [Theory, InlineData(2), InlineData(3), InlineData(8)]
+    public void Any_number_of_threads_gives_the_same_bits(int threads)
+    {
+        using CpuBackend one = new(threads: 1), several = new(threads);
+        foreach (var (name, operation) in Operations)
+            Close.VerifySame($"{name} on {threads} threads", several.Download(operation(several)), one.Download(operation(one)));
+    }
+
+    // Sizes at which the work is cut differently for 1, 2, 3 and 8 threads. What is not disposed here is freed by the collector.
+    private static IEnumerable<(string, Operation)> Operations =>
+    [
+        ("Linear", b => Linear(b, M: 250, N: 131, K: 901)),
+        ("Linear of few rows", b => Linear(b, M: 3, N: 2000, K: 500)),
+        ("Linear with rows 4 KiB apart", b => Linear(b, M: 130, N: 70, K: 1024)),
+        ("Attention", b => Attention(b, causal: false)),
+        ("Attention causal", b => Attention(b, causal: true)),
+        ("LayerNorm", LayerNorm),
+        ("PatchEmbedding", PatchEmbedding),
+        ("MemoryBankDistance", MemoryBankDistance),
+    ];
+
+    private static Tensor Linear(CpuBackend backend, int M, int N, int K)
+    {
+        var y = backend.Allocate("y", new(M, N));
+        using var weight = backend.Linear.Pack("w", Numbers.Uniform(1, N * K), Numbers.Uniform(2, N), N, K);
+        backend.Linear.Forward(y, Input(backend, M, K), weight, Activation.Gelu);
+        return y;
+    }
+
+    private static Tensor Attention(CpuBackend backend, bool causal)
+    {
+        var y = backend.Allocate("y", new(1, 200, 40));
+        backend.Attention.Forward(y, Input(backend, 1, 200, 120), heads: 2, causal);
+        return y;
+    }
+
+    private static Tensor LayerNorm(CpuBackend backend)
+    {
+        var y = backend.Allocate("y", new(500, 130));
+        backend.LayerNorm.Forward(y, Input(backend, 500, 130), Input(backend, 130), Input(backend, 130));
+        return y;
+    }
+
+    private static Tensor PatchEmbedding(CpuBackend backend)
+    {
+        const int S = 96, patch = 8, C = 70, tokens = 145;
+        var x = backend.Allocate("x", new(2, tokens, C));
+        using var weight = backend.Linear.Pack("conv1", Numbers.Uniform(1, C * 192), [], C, 192);
+        backend.PatchEmbedding.Forward(x, Input(backend, 2, 3, S, S), weight, Input(backend, C), Input(backend, tokens, C), patch);
+        return x;
+    }
+
+    private static Tensor MemoryBankDistance(CpuBackend backend)
+    {
+        var distance = backend.Allocate("distance", new(300));
+        using var bank = backend.Linear.Pack("bank", Numbers.UnitRows(1, 500, 60), [], 500, 60);
+        backend.MemoryBankDistance.Forward(distance, Input(backend, 300, 60), bank);
+        return distance;
+    }
+
+    private static Tensor Input(CpuBackend backend, params ReadOnlySpan<int> sizes)
+    {
+        var shape = new Shape(sizes);
+        return backend.Upload("input", shape, Numbers.Uniform(shape.Count, shape.Count));
+    }
+}
