@@ -47,7 +47,7 @@ public abstract class ClipWeights : IDisposable
     public float LogitScale => logitScale.Value;
 
     /// <summary>
-    /// SHA-256, in lower-case hex, of the configuration and of every tensor's name, shape and values as little-endian F32. The same model has
+    /// SHA-256, in lower-case hex, of the configuration's JSON and of every tensor's name, shape and values as little-endian F32. The same model has
     /// the same hash under every naming scheme and every element type that holds its values exactly. Computed on first use: it reads
     /// everything.
     /// </summary>
@@ -135,7 +135,7 @@ public abstract class ClipWeights : IDisposable
     private string ComputeHash()
     {
         using IncrementalHash sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        sha.AppendData(Encoding.UTF8.GetBytes($"clip 1 {Config}\n"));
+        sha.AppendData(Encoding.UTF8.GetBytes($"clip 1\n{Config.ToJson()}"));
         const int Piece = 1 << 20;
         foreach (ClipTensor tensor in Tensors)
         {

@@ -55,19 +55,24 @@ public static class ClipWeightsInit
         writer.Commit();
     }
 
-    /// <summary>The metadata keys that <see cref="ClipWeights.Load"/> understands, plus where the file is from.</summary>
-    internal static Dictionary<string, string> Metadata(ClipConfig config, ulong seed) => new()
+    // The keys that ClipConfigInference reads, plus where the file is from.
+    private static Dictionary<string, string> Metadata(ClipConfig config, ulong seed)
     {
-        // Hugging Face's loader asks for "format".
-        ["format"] = "pt",
-        ["generator"] = "anople weights init",
-        ["config"] = config.KnownName ?? "",
-        ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
-        ["act"] = config.Activation == Activation.QuickGelu ? "quick_gelu" : "gelu",
-        ["v_heads"] = config.VisionHeads.ToString(CultureInfo.InvariantCulture),
-        ["t_heads"] = config.TextHeads.ToString(CultureInfo.InvariantCulture),
-        ["image_size"] = config.ImageSize.ToString(CultureInfo.InvariantCulture),
-    };
+        Dictionary<string, string> metadata = new()
+        {
+            // Hugging Face's loader asks for "format".
+            ["format"] = "pt",
+            ["generator"] = "anople weights init",
+            ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
+            ["act"] = config.Activation == Activation.QuickGelu ? "quick_gelu" : "gelu",
+            ["v_heads"] = config.VisionHeads.ToString(CultureInfo.InvariantCulture),
+            ["t_heads"] = config.TextHeads.ToString(CultureInfo.InvariantCulture),
+            ["image_size"] = config.ImageSize.ToString(CultureInfo.InvariantCulture),
+        };
+        if (config.KnownName is { } name)
+            metadata.Add("config", name);
+        return metadata;
+    }
 
     /// <summary>Elements of a tensor from <paramref name="start"/> on, on all processors.</summary>
     internal static void Fill(ClipConfig config, ulong seed, string name, long start, Memory<float> destination)
