@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace AnoPLe.Gpu.Weights;
 
@@ -15,8 +16,7 @@ internal static class ElementConversion
                 bytes.CopyTo(MemoryMarshal.AsBytes(floats));
                 break;
             case SafetensorsType.F16:
-                for (int i = 0; i < floats.Length; i++)
-                    floats[i] = (float)MemoryMarshal.Read<Half>(bytes[(2 * i)..]);
+                HalvesToFloats(bytes, floats);
                 break;
             case SafetensorsType.BF16:
                 for (int i = 0; i < floats.Length; i++)
@@ -76,6 +76,24 @@ internal static class ElementConversion
                 _ => element[0],
             };
         }
+    }
+
+    // A half is a float whose exponent is 112 less: shift the bits into place and multiply by 2^112, which also makes subnormals right.
+    // Infinity and NaN end up with an exponent of 143 after the product, 112 short of 255.
+    private static void HalvesToFloats(ReadOnlySpan<byte> bytes, Span<float> floats)
+    {
+        const float Two112 = 5.192296858534828e33f;
+        int i = 0;
+        for (; i <= floats.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<uint> bits = Vector256.WidenLower(Vector128.Create<byte>(bytes.Slice(2 * i, 16)).AsUInt16().ToVector256Unsafe());
+            Vector256<uint> magnitude = (bits & Vector256.Create(0x7FFFu)) << 13;
+            Vector256<uint> value = (magnitude.AsSingle() * Two112).AsUInt32();
+            Vector256<uint> special = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(0x7C00u << 13)) & Vector256.Create(0x7F800000u);
+            (value | special | ((bits & Vector256.Create(0x8000u)) << 16)).AsSingle().CopyTo(floats[i..]);
+        }
+        for (; i < floats.Length; i++)
+            floats[i] = (float)MemoryMarshal.Read<Half>(bytes[(2 * i)..]);
     }
 
     private static ushort ToBFloat16(float value)

@@ -51,6 +51,12 @@ public sealed class ClipWeightsInitTests
         CounterNormal.Fill(key, 0, 1f, whole);
         CounterNormal.Fill(key, 613, 1f, part);
         Assert.Equal(whole[613..913], part);
+        // One at a time takes the path without vectors.
+        for (int i = 0; i < whole.Length; i++)
+        {
+            CounterNormal.Fill(key, i, 1f, part.AsSpan(0, 1));
+            Assert.Equal(whole[i], part[0]);
+        }
     }
 
     [Fact]

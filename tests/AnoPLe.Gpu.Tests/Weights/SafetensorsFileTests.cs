@@ -143,6 +143,24 @@ public sealed class SafetensorsFileTests
     }
 
     [Fact]
+    public void Every_half_and_every_bfloat16_is_read_exactly()
+    {
+        using TemporaryFolder folder = new();
+        byte[] data = [.. Enumerable.Range(0, 65536).SelectMany(bits => BitConverter.GetBytes((ushort)bits))];
+        const string Json = """{"h":{"dtype":"F16","shape":[65536],"data_offsets":[0,131072]},"b":{"dtype":"BF16","shape":[65536],"data_offsets":[131072,262144]}}""";
+        using SafetensorsFile file = SafetensorsFile.Open(Write(folder, Json, [.. data, .. data]));
+        float[] halves = file.ReadFloats("h"), brains = file.ReadFloats("b"), tail = new float[13];
+        for (int bits = 0; bits < 65536; bits++)
+        {
+            float expected = (float)BitConverter.UInt16BitsToHalf((ushort)bits);
+            Assert.True(float.IsNaN(expected) ? float.IsNaN(halves[bits]) : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(halves[bits]), $"half {bits:x4}");
+            Assert.Equal(bits << 16, BitConverter.SingleToInt32Bits(brains[bits]));
+        }
+        file.ReadFloats("h", 1000, tail);
+        Assert.Equal(halves[1000..1013], tail);
+    }
+
+    [Fact]
     public void Maps_aligned_floats_and_refuses_after_dispose()
     {
         using TemporaryFolder folder = new();
