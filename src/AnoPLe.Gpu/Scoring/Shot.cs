@@ -1,0 +1,28 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using AnoPLe.Gpu.Imaging;
+
+namespace AnoPLe.Gpu.Scoring;
+
+/// <summary>A normal image that a detector was fitted on, as its file records it.</summary>
+/// <param name="Name">File name, or "image 0" for pixels handed over.</param>
+/// <param name="Sha256">Of the file's bytes, or of width, height (little-endian) and pixels; hexadecimal, lower case.</param>
+public sealed record Shot(string Name, string Sha256)
+{
+    internal static Shot Of(string path)
+    {
+        using var file = File.OpenRead(path);
+        return new Shot(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)));
+    }
+
+    internal static Shot Of(RgbImage image, int index)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> size = stackalloc byte[8];
+        BinaryPrimitives.WriteInt32LittleEndian(size, image.Width);
+        BinaryPrimitives.WriteInt32LittleEndian(size[4..], image.Height);
+        hash.AppendData(size);
+        hash.AppendData(image.Pixels);
+        return new Shot($"image {index}", Convert.ToHexStringLower(hash.GetHashAndReset()));
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using AnoPLe.Gpu.Weights;
+
+namespace AnoPLe.Gpu.Tests.Golden;
+
+/// <summary>One case of the whole method, written by an independent implementation: configuration, weights, inputs, expected values.</summary>
+internal sealed class GoldenCase : IDisposable
+{
+    private readonly string folder;
+    private readonly SafetensorsFile inputs, expected;
+    private readonly JsonElement config, tolerance;
+
+    public GoldenCase(string folder)
+    {
+        this.folder = folder;
+        inputs = SafetensorsFile.Open(Path.Combine(folder, "inputs.safetensors"));
+        expected = SafetensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
+        config = Parse("config.json");
+        tolerance = Parse("tolerance.json");
+    }
+
+    public string Backbone => Path.Combine(folder, "backbone.safetensors");
+
+    public string Mode => config.GetProperty("anople").GetProperty("mode").GetString()!;
+
+    public string ViewMode => config.GetProperty("anople").GetProperty("view_mode").GetString()!;
+
+    public int Views => config.GetProperty("anople").GetProperty("n_views").GetInt32();
+
+    public int Depth => config.GetProperty("depth_used").GetInt32();
+
+    public int Classes => config.GetProperty("classes").GetInt32();
+
+    public int[] MemoryLayers => [.. config.GetProperty("memory_layers").EnumerateArray().Select(v => v.GetInt32())];
+
+    /// <summary>exp(logit_scale) unless the case sets tau_img.</summary>
+    public float? ImageTemperature => config.GetProperty("anople").GetProperty("tau_img") is { ValueKind: JsonValueKind.Number } tau ? tau.GetSingle() : null;
+
+    public bool Has(string name) => File(name).Contains(name);
+
+    public int[] Shape(string name) => [.. File(name).Find(name).Shape.Select(d => (int)d)];
+
+    public float[] Floats(string name) => File(name).ReadFloats(name);
+
+    public long[] Integers(string name) => File(name).ReadInt64s(name);
+
+    public byte[] Bytes(string name) => File(name).ReadBytes(name);
+
+    /// <summary>Fails unless ||actual - expected|| / ||expected|| is within 20 times the float32 error of the case plus 1e-6.</summary>
+    public void AssertNear(string name, ReadOnlySpan<float> actual) => AssertNear(name, actual, Floats(name));
+
+    /// <summary>As <see cref="AssertNear(string, ReadOnlySpan{float})"/>, for a part of the expected tensor.</summary>
+    public void AssertNear(string name, ReadOnlySpan<float> actual, ReadOnlySpan<float> want)
+    {
+        Assert.True(actual.Length == want.Length, $"{name}: {actual.Length} values, expected {want.Length}.");
+        double difference = 0, norm = 0;
+        for (int i = 0; i < want.Length; i++)
+        {
+            difference += ((double)actual[i] - want[i]) * ((double)actual[i] - want[i]);
+            norm += (double)want[i] * want[i];
+        }
+        double error = Math.Sqrt(difference / Math.Max(norm, 1e-60));
+        double allowed = 20 * tolerance.GetProperty(name).GetProperty("f32_err").GetDouble() + 1e-6;
+        Assert.True(error <= allowed, $"{name}: relative error {error:g3}, allowed {allowed:g3}.");
+    }
+
+    private SafetensorsFile File(string name) => inputs.Contains(name) ? inputs : expected;
+
+    private JsonElement Parse(string name)
+    {
+        using var document = JsonDocument.Parse(System.IO.File.ReadAllText(Path.Combine(folder, name)));
+        return document.RootElement.Clone();
+    }
+
+    public void Dispose()
+    {
+        inputs.Dispose();
+        expected.Dispose();
+    }
+}
