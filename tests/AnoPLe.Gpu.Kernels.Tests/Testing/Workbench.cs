@@ -8,7 +8,7 @@ namespace AnoPLe.Gpu.Kernels.Tests.Testing;
 /// Tensors for one call of an operation. Each is a view inside a larger tensor whose other elements are guards: NaN around inputs, so
 /// that reading outside is seen in the result, and a sentinel around outputs. Outputs begin as NaN, so that an unwritten element is seen.
 /// </summary>
-internal sealed class Workbench(string backend, int offset = Workbench.Aligned) : IDisposable
+internal sealed class Workbench(Backend backend, int offset = Workbench.Aligned) : IDisposable
 {
     /// <summary>An offset that keeps 256-byte alignment.</summary>
     public const int Aligned = 64;
@@ -21,7 +21,13 @@ internal sealed class Workbench(string backend, int offset = Workbench.Aligned) 
     private readonly List<Guarded> tensors = [];
     private readonly List<IDisposable> owned = [];
 
-    public Backend Backend { get; } = TestBackends.Open(backend);
+    /// <summary>On one of the test backends, which stays open.</summary>
+    public Workbench(string backend, int offset = Aligned)
+        : this(TestBackends.Open(backend), offset)
+    {
+    }
+
+    public Backend Backend { get; } = backend;
 
     /// <summary>A tensor that the operation reads and must not change.</summary>
     public Tensor Input(string name, Shape shape, float[] values) => Place(name, shape, values, float.NaN, isInput: true);
