@@ -106,9 +106,7 @@ internal sealed class ForkJoinPool : IDisposable
             for (int task; (task = Interlocked.Increment(ref shared.Next) - 1) < end;)
                 work.Run(task, worker);
         }
-#pragma warning disable CA1031 // whatever a task throws, on whatever thread, is rethrown to the caller of Run
-        catch (Exception e)
-#pragma warning restore CA1031
+        catch (Exception e) // whatever a task throws, on whatever thread, is rethrown to the caller of Run
         {
             Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
             Volatile.Write(ref shared.Next, end);
