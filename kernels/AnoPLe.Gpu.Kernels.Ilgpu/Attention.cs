@@ -103,15 +103,16 @@ internal sealed class Attention(IlgpuBackend backend) : Ops.Attention(backend)
     private static void ForwardKernel<THead>(View qkv, ArrayView<F4> qkv4, View y, ArrayView<F4> y4, View logSumExp, AttentionShape shape)
         where THead : struct, IHeadWidth
     {
-        // Rows of 32*Chunks + 4 floats: the extra four shift neighbouring rows by one 16-byte bank group.
-        var queries = SharedMemory.Allocate<F4>(Tile * (8 * THead.Chunks + 1));
-        var keys = SharedMemory.Allocate<F4>(Tile * (8 * THead.Chunks + 1));
-        var probabilities = SharedMemory.Allocate<F4>(Tile * ProbabilityStride);
-        var rows = SharedMemory.Allocate<F4>(Tile * Threads / 4);
+        // Rows of 32*Chunks + 4 floats: the extra four shift neighbouring rows by one 16-byte bank group. One allocation, because the
+        // simulator makes the whole group wait for each.
+        int stride = 8 * THead.Chunks + 1, quads = (shape.D + 3) / 4;
+        var queries = SharedMemory.Allocate<F4>(Tile * (2 * (8 * THead.Chunks + 1) + ProbabilityStride + Threads / 4));
+        var keys = queries.SubView(Tile * stride);
+        var probabilities = queries.SubView(2 * Tile * stride);
+        var rows = queries.SubView(Tile * (2 * stride + ProbabilityStride));
 
         int head = Grid.IdxX / shape.QueryTiles, query0 = (Grid.IdxX - head * shape.QueryTiles) * Tile;
         int b = head / shape.H, h = head - b * shape.H, start = b * shape.T * 3 * shape.C + h * shape.D;      // q of token 0
-        int stride = 8 * THead.Chunks + 1, quads = (shape.D + 3) / 4;
         int tiles = shape.Causal != 0 ? query0 / Tile + 1 : shape.QueryTiles;
 
         LoadTile(queries, stride, qkv, qkv4, shape, start, query0, quads, shape.Scale);

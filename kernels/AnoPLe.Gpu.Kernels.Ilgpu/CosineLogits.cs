@@ -20,8 +20,8 @@ internal sealed class CosineLogits(IlgpuBackend backend) : Ops.CosineLogits(back
     [Kernel]
     private static void ForwardKernel(View logits, View x, View text, ArrayView<int> classes, int R, int C, float tau)
     {
-        var squares = SharedMemory.Allocate<F4>(RowGroup.Threads / 4);
-        var dots = SharedMemory.Allocate<F4>(RowGroup.Threads / 4);
+        var squares = SharedMemory.Allocate<F4>(2 * RowGroup.Quads);
+        var dots = squares.SubView(RowGroup.Quads);
         int row = Grid.IdxX, x0 = row * C;
         int normal = 2 * classes[row / R] * C, abnormal = normal + C;
         float square = 0f, dot = 0f;

@@ -109,23 +109,19 @@ internal static class Gemm
         where TTile : struct, ITile
         => 4 * TTile.Threads * TTile.Blocks;
 
-    /// <summary>Shared memory for two slices of the left factor, transposed to [k][row]; rows padded against bank conflicts.</summary>
+    /// <summary>
+    /// Shared memory for two slices of each factor: the left one transposed to [k][row], its rows padded against bank conflicts, then the
+    /// right one as [k][column]. One allocation, because the simulator makes the whole group wait for each.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ArrayView<F4> AllocateLeft<TTile>()
+    public static ArrayView<F4> Allocate<TTile>()
         where TTile : struct, ITile
-        => SharedMemory.Allocate<F4>(2 * Slice * (TTile.Threads * TTile.Blocks + 1));
-
-    /// <summary>Shared memory for two slices of the right factor, [k][column].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ArrayView<F4> AllocateRight<TTile>()
-        where TTile : struct, ITile
-        => SharedMemory.Allocate<F4>(2 * Slice * TTile.Threads * TTile.Blocks);
+        => SharedMemory.Allocate<F4>(2 * Slice * (2 * TTile.Threads * TTile.Blocks + 1));
 
     /// <summary>
     /// The block x[rows of this tile] * w[:, columns of this tile]. Ends with a barrier, so shared memory may be reused at once.
     /// </summary>
-    /// <param name="left4">From <see cref="AllocateLeft"/>.</param>
-    /// <param name="right4">From <see cref="AllocateRight"/>.</param>
+    /// <param name="shared">From <see cref="Allocate"/>.</param>
     /// <param name="x">Left factor.</param>
     /// <param name="x4">Left factor in units of four floats; read when layout.Vector is set.</param>
     /// <param name="layout">Sizes of the left factor.</param>
@@ -134,12 +130,13 @@ internal static class Gemm
     /// <param name="row0">First row of the tile.</param>
     /// <param name="column0">First column of the tile / 4.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Accumulators Multiply<TTile, TRows>(ArrayView<F4> left4, ArrayView<F4> right4, View x, ArrayView<F4> x4, RowLayout layout,
+    public static Accumulators Multiply<TTile, TRows>(ArrayView<F4> shared, View x, ArrayView<F4> x4, RowLayout layout,
         ArrayView<F4> w, int columns4, int row0, int column0)
         where TTile : struct, ITile
         where TRows : struct, IRowSource
     {
         int side = Side<TTile>(), quads = side / 4, leftStride = quads + 1;
+        ArrayView<F4> left4 = shared, right4 = shared.SubView(2 * Slice * leftStride);
         var left = left4.Cast<float>();
 
         int tx = Group.IdxX, ty = Group.IdxY, thread = ty * TTile.Threads + tx;

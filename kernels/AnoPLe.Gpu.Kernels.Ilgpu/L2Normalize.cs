@@ -18,7 +18,7 @@ internal sealed class L2Normalize(IlgpuBackend backend) : Ops.L2Normalize(backen
     [Kernel]
     private static void ForwardKernel(View y, View x, int C)
     {
-        var squares = SharedMemory.Allocate<F4>(RowGroup.Threads / 4);
+        var squares = SharedMemory.Allocate<F4>(RowGroup.Quads);
         int x0 = Grid.IdxX * C;      // start of x[row, :]
         float square = 0f;
         for (int c = Group.IdxX; c < C; c += RowGroup.Threads)

@@ -20,8 +20,8 @@ internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
     [Kernel]
     private static void ForwardKernel(View y, View x, View weight, View bias, View mean, View rstd, int C, int save)
     {
-        var sums = SharedMemory.Allocate<F4>(RowGroup.Threads / 4);
-        var squares = SharedMemory.Allocate<F4>(RowGroup.Threads / 4);
+        var sums = SharedMemory.Allocate<F4>(2 * RowGroup.Quads);
+        var squares = sums.SubView(RowGroup.Quads);
         int row = Grid.IdxX, x0 = row * C;      // x0: start of x[row, :]
         float sum = 0f;
         for (int c = Group.IdxX; c < C; c += RowGroup.Threads)

@@ -73,7 +73,7 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
         where TEpilogue : struct, IEpilogue
     {
         int side = Gemm.Side<TTile>(), row0 = Grid.IdxX * side, column0 = Grid.IdxY * side / 4;
-        var c = Gemm.Multiply<TTile, MatrixRows>(Gemm.AllocateLeft<TTile>(), Gemm.AllocateRight<TTile>(), x, x4, layout, w,
+        var c = Gemm.Multiply<TTile, MatrixRows>(Gemm.Allocate<TTile>(), x, x4, layout, w,
             shape.Columns4, row0, column0);
         int row = row0 + 4 * Group.IdxY, column = column0 + Group.IdxX;
         StoreBlock<TEpilogue>(y, y4, layout.M, shape, row, column, c.TL, bias[column]);

@@ -71,15 +71,14 @@ internal sealed class MemoryBankDistance(IlgpuBackend backend) : Ops.MemoryBankD
     private static void NearestKernel<TTile>(View x, ArrayView<F4> x4, RowLayout layout, ArrayView<F4> w, View best, BankShape shape)
         where TTile : struct, ITile
     {
-        var left = Gemm.AllocateLeft<TTile>();
-        var right = Gemm.AllocateRight<TTile>();
+        var shared = Gemm.Allocate<TTile>();
         var rowBest = SharedMemory.Allocate<float>(4 * TTile.Threads * TTile.Blocks * TTile.Threads);
         int side = Gemm.Side<TTile>(), row0 = Grid.IdxX * side, tx = Group.IdxX, ty = Group.IdxY;
         F4 top = F4.Of(float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity), bottom = top;
         for (int tile = Grid.IdxY; tile < shape.Tiles; tile += shape.Splits)
         {
             int column0 = tile * side / 4;
-            var c = Gemm.Multiply<TTile, MatrixRows>(left, right, x, x4, layout, w, shape.Columns4, row0, column0);
+            var c = Gemm.Multiply<TTile, MatrixRows>(shared, x, x4, layout, w, shape.Columns4, row0, column0);
             int n = 4 * (column0 + tx);
             top = MaxRows(top, c.TL, n, shape.Memories);
             if (TTile.Blocks == 2)

@@ -58,7 +58,7 @@ internal sealed class PatchEmbedding(IlgpuBackend backend) : Ops.PatchEmbedding(
         where TTile : struct, ITile
     {
         int side = Gemm.Side<TTile>(), row0 = Grid.IdxX * side, column0 = Grid.IdxY * side / 4;
-        var c = Gemm.Multiply<TTile, PatchRows>(Gemm.AllocateLeft<TTile>(), Gemm.AllocateRight<TTile>(), images, images4, layout, w,
+        var c = Gemm.Multiply<TTile, PatchRows>(Gemm.Allocate<TTile>(), images, images4, layout, w,
             shape.Columns4, row0, column0);
         int row = row0 + 4 * Group.IdxY, n = 4 * (column0 + Group.IdxX);
         StoreBlock(x, positions, layout, shape, row, n, c.TL);
