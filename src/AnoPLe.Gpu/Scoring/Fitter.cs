@@ -8,6 +8,9 @@ namespace AnoPLe.Gpu.Scoring;
 /// <summary>Builds a detector's state from normal images: text features, memory bank, calibration.</summary>
 internal sealed class Fitter
 {
+    // CLIP's texts are captions; a longer name is a mistake, and most would not fit its context anyway.
+    private const int MaxClassName = 200;
+
     private readonly ClipModel clip;
     private readonly string className;
     private readonly FitOptions options;
@@ -23,6 +26,8 @@ internal sealed class Fitter
         this.options = options;
         this.className = className.Replace('_', ' ').Trim();
         Require.That(this.className.Length > 0, $"The class name is empty. Name the product in plain words, for instance \"metal nut\".");
+        Require.That(this.className.Length <= MaxClassName,
+            $"The class name has {this.className.Length} characters, expected at most {MaxClassName}. Name the product in a few plain words.");
         layers = options.LayersFor(clip.Config);
         int T = clip.Config.ContextLength;
         textRows = [Tokenizer.Clip.Row(0, this.className, T), Tokenizer.Clip.Row(0, "abnormal " + this.className, T)];
