@@ -1,0 +1,91 @@
+using System.CommandLine;
+using System.Globalization;
+using AnoPLe.Gpu.Cli.Evaluation;
+using AnoPLe.Gpu.Cli.Output;
+using AnoPLe.Gpu.Datasets;
+
+namespace AnoPLe.Gpu.Cli.Commands;
+
+/// <summary>anople score: what a saved detector says of images.</summary>
+internal static class ScoreCommand
+{
+    /// <summary>What the command line asks for.</summary>
+    private sealed record Request(string Detector, string[] Images, string Weights, string? HeatMaps, string Device, int Threads);
+
+    /// <summary>What --json prints.</summary>
+    private sealed record ScoreJson(string Detector, string ClassName, float Threshold, ModelJson Model, IReadOnlyList<ImageJson> Images, IReadOnlyList<SkippedImage> Skipped);
+
+    /// <summary>One image: score, verdict, the most anomalous place as a fraction of width and height, zero-shot text score.</summary>
+    private sealed record ImageJson(string File, float Score, Decision Decision, float PeakX, float PeakY, float TextScore, string? HeatMap);
+
+    public static Command Create(TextWriter stdout, TextWriter stderr)
+    {
+        Argument<string> detector = CommonOptions.NoOptions(new Argument<string>("detector") { Description = "A file written by 'anople fit'." });
+        Argument<string[]> images = CommonOptions.NoOptions(new Argument<string[]>("images") { Description = "Images, or folders of them.", Arity = ArgumentArity.OneOrMore });
+        Option<string> weights = CommonOptions.Weights();
+        Option<string?> heatMaps = new("--heatmaps") { Description = "Write image | map | overlay of every image to this folder.", HelpName = "DIR" };
+        Option<string> device = CommonOptions.Device();
+        Option<int> threads = CommonOptions.Threads();
+        Option<bool> json = CommonOptions.Json();
+        var command = new Command("score", "Score images with a saved detector: how anomalous, and where.") { detector, images, weights, heatMaps, device, threads, json };
+        command.Examples(
+            "anople score bottle.anople part.png --weights ViT-B-16-plus-240.safetensors",
+            "anople score bottle.anople incoming/ --weights ViT-B-16-plus-240.safetensors --heatmaps maps --json");
+        command.SetAction((parse, cancellation) => Task.Run(() => Run(
+            new Terminal(stdout, stderr, parse.GetValue(json)),
+            new Request(parse.GetValue(detector)!, parse.GetValue(images)!, parse.GetValue(weights)!, parse.GetValue(heatMaps), parse.GetValue(device)!, parse.GetValue(threads)),
+            cancellation), CancellationToken.None));
+        return command;
+    }
+
+    private static int Run(Terminal terminal, Request request, CancellationToken cancellation)
+    {
+        List<SkippedImage> skipped = [];
+        List<DatasetItem> items = [];
+        foreach (string path in request.Images)
+            items.AddRange(ImageFiles.ToScore(path));
+        string? folder = request.HeatMaps is null ? null : OutputFiles.Folder(request.HeatMaps);
+        using var model = CommonOptions.OpenModel(request.Weights, request.Device, request.Threads);
+        using var detector = AnomalyDetector.Load(request.Detector, model.Clip);
+        terminal.Note($"Model: {model.Describe()}");
+        HeatMapFolder? panels = folder is null ? null : new HeatMapFolder(folder, detector.Calibration);
+        terminal.Say(string.Create(CultureInfo.InvariantCulture, $"{detector.ClassName}: anomalous above {detector.Calibration.Threshold:G4}"));
+        terminal.Say($"{"score",9}  {"verdict",-9}  {"text",5}  image");
+        List<ImageJson> scored = [];
+        try
+        {
+            foreach (var batch in TestImages.Batches(items, Broken, cancellation))
+            {
+                var results = detector.Score([.. batch.Select(test => test.Image)], cancellation);
+                foreach (var (test, result) in batch.Zip(results))
+                {
+                    scored.Add(ToJson(test, result, panels?.Write(test.Item.Name, test.Image, test.Mask is { IsDefective: true } mask ? mask : null, result.Map)));
+                    terminal.Say(string.Create(CultureInfo.InvariantCulture,
+                        $"{result.Score,9:F5}  {(result.Decision == Decision.Anomalous ? "ANOMALOUS" : "normal"),-9}  {result.TextScore,5:F3}  {test.Item.Path}"));
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!terminal.Json)
+        {
+            throw new CancelledException($"{scored.Count} of {items.Count} images were scored; their lines stand above.");
+        }
+        terminal.ShowJson(new ScoreJson(Path.GetFullPath(request.Detector), detector.ClassName, detector.Calibration.Threshold, model.ToJson(), scored, skipped));
+        if (panels is not null)
+            terminal.Say($"Heat maps (image | map | overlay): {request.HeatMaps}; {HeatMapFolder.Legend(detector.Calibration)}");
+        if (skipped.Count > 0)
+            terminal.Note($"error: {skipped.Count} of {items.Count} images could not be read, see above.");
+        return skipped.Count == 0 ? CommandLine.Fine : CommandLine.Failed;
+
+        void Broken(SkippedImage image)
+        {
+            skipped.Add(image);
+            terminal.Problem(image.Reason);
+        }
+    }
+
+    private static ImageJson ToJson(TestImage test, AnomalyResult result, string? heatMap)
+    {
+        var (x, y) = result.Map.Peak;
+        return new(test.Item.Path, result.Score, result.Decision, (x + 0.5f) / result.Map.Width, (y + 0.5f) / result.Map.Height, result.TextScore, heatMap);
+    }
+}

@@ -1,0 +1,13 @@
+using System.CommandLine;
+
+namespace AnoPLe.Gpu.Cli.Commands;
+
+/// <summary>anople weights: the group of commands about weights files.</summary>
+internal static class WeightsCommand
+{
+    public static Command Create(TextWriter stdout, TextWriter stderr) => new("weights", "Make and inspect files of CLIP weights.")
+    {
+        WeightsInitCommand.Create(stdout, stderr),
+        WeightsInspectCommand.Create(stdout, stderr),
+    };
+}
