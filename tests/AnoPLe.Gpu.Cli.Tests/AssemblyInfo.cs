@@ -1,0 +1,3 @@
+using AnoPLe.Gpu.Cli.Tests.Testing;
+
+[assembly: AssemblyFixture(typeof(SmallData))]
