@@ -4,12 +4,15 @@ namespace AnoPLe.Gpu.Compute;
 
 /// <summary>
 /// A device with its memory and one object per operation. Operations are enqueued in order; <see cref="Read(Tensor, Span{float})"/>
-/// and <see cref="Synchronize"/> wait for them. A backend is used by one thread at a time; whoever shares one serialises.
+/// and <see cref="Synchronize"/> wait for them. A backend is used by one thread at a time: whoever shares one holds <see cref="Gate"/>.
 /// </summary>
 public abstract class Backend : IDisposable
 {
     /// <summary>The device.</summary>
     public abstract DeviceInfo Device { get; }
+
+    /// <summary>Held by whoever uses this backend while other threads may want to; models and detectors do so themselves.</summary>
+    public Lock Gate { get; } = new();
 
     /// <summary>Arithmetic of matrix products and attention, for instance "fp32".</summary>
     public abstract string Precision { get; }

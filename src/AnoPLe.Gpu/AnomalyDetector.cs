@@ -117,7 +117,7 @@ public sealed class AnomalyDetector : IDisposable
     {
         int S = clip.Config.ImageSize;
         float[] maps, text;
-        lock (clip.Gate)
+        lock (clip.Backend.Gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             if (!passes.TryGetValue(images.Length, out var pass))
@@ -147,13 +147,15 @@ public sealed class AnomalyDetector : IDisposable
     public static AnomalyDetector Load(string path, ClipModel clip)
     {
         ArgumentNullException.ThrowIfNull(clip);
-        return new AnomalyDetector(clip, DetectorFile.Load(path, clip));
+        var state = DetectorFile.Load(path, clip);
+        lock (clip.Backend.Gate)
+            return new AnomalyDetector(clip, state);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        lock (clip.Gate)
+        lock (clip.Backend.Gate)
         {
             disposed = true;
             foreach (var pass in passes.Values)

@@ -6,8 +6,8 @@ using AnoPLe.Gpu.Weights;
 namespace AnoPLe.Gpu.Clip;
 
 /// <summary>
-/// Both CLIP towers with their frozen weights on one backend. Calls may come from many threads: they take turns, because one device
-/// computes them. Dispose it after everything that uses it; the backend stays the caller's.
+/// Both CLIP towers with their frozen weights on one backend. Calls may come from many threads, and several models may share a backend:
+/// they take turns, because one device computes them. Dispose it after everything that uses it; the backend stays the caller's.
 /// </summary>
 public sealed class ClipModel : IDisposable
 {
@@ -42,7 +42,8 @@ public sealed class ClipModel : IDisposable
         ArgumentNullException.ThrowIfNull(backend);
         try
         {
-            return new ClipModel(weights, backend);
+            lock (backend.Gate)
+                return new ClipModel(weights, backend);
         }
         catch
         {
@@ -66,14 +67,11 @@ public sealed class ClipModel : IDisposable
     /// <summary>exp(logit_scale): the temperature CLIP was trained with, usually 100.</summary>
     public float ImageTemperature => MathF.Exp(weights.LogitScale);
 
-    /// <summary>The vision tower, for direct use. Not synchronised: take <see cref="Gate"/>.</summary>
+    /// <summary>The vision tower, for direct use. Not synchronised: hold <see cref="Backend.Gate"/>.</summary>
     public VisionEncoder Vision { get; }
 
-    /// <summary>The text tower, for direct use. Not synchronised: take <see cref="Gate"/>.</summary>
+    /// <summary>The text tower, for direct use. Not synchronised: hold <see cref="Backend.Gate"/>.</summary>
     public TextEncoder Text => text.Value;
-
-    /// <summary>Held while the device computes for this model.</summary>
-    public Lock Gate { get; } = new();
 
     /// <summary>Image features, not normalised.</summary>
     /// <returns>One array of <see cref="ClipConfig.EmbedDim"/> values per image.</returns>
@@ -82,7 +80,7 @@ public sealed class ClipModel : IDisposable
     {
         Require.That(images.Count > 0, $"No images were given.");
         var features = new float[images.Count][];
-        lock (Gate)
+        lock (Backend.Gate)
         {
             for (int i = 0; i < images.Count; i++)
             {
@@ -102,14 +100,14 @@ public sealed class ClipModel : IDisposable
     {
         Require.That(texts.Count > 0, $"No texts were given.");
         int[][] rows = [.. texts.Select(text => Tokenizer.Clip.Row(0, text, Config.ContextLength))];
-        lock (Gate)
+        lock (Backend.Gate)
         {
             float[] all = Text.Encode(rows, PromptInjection.None);
             return [.. all.Chunk(Config.EmbedDim)];
         }
     }
 
-    /// <summary>Memory for a request, kept for the next call of the same kind. Call it while holding <see cref="Gate"/>.</summary>
+    /// <summary>Memory for a request, kept for the next call of the same kind. Call it while holding the backend's gate.</summary>
     internal VisionActivations Activations(VisionRequest request)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
@@ -131,7 +129,7 @@ public sealed class ClipModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        lock (Gate)
+        lock (Backend.Gate)
         {
             if (disposed)
                 return;

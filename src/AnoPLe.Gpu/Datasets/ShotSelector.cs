@@ -1,20 +1,4 @@
-using System.Security.Cryptography;
-
 namespace AnoPLe.Gpu.Datasets;
-
-/// <summary>A normal image a detector was fitted on, as recorded for reproduction.</summary>
-/// <param name="Name">Name of the image.</param>
-/// <param name="Sha256">SHA-256 of the file's bytes, 64 lower-case hexadecimal digits.</param>
-public sealed record Shot(string Name, string Sha256)
-{
-    /// <summary>Hashes a file.</summary>
-    /// <exception cref="FileNotFoundException">No such file.</exception>
-    public static Shot Of(string name, string path)
-    {
-        using FileStream file = File.OpenRead(path);
-        return new(name, Convert.ToHexStringLower(SHA256.HashData(file)));
-    }
-}
 
 /// <summary>Draws the few images to fit on: by seed from the sorted names, so that the choice depends on nothing else.</summary>
 public static class ShotSelector

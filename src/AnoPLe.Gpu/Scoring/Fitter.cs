@@ -38,7 +38,7 @@ internal sealed class Fitter
         CancellationToken cancellation)
     {
         Require.That(images.Count > 0, $"No normal images were given. One is enough, 2 to 4 are better.");
-        lock (clip.Gate)
+        lock (clip.Backend.Gate)
         {
             progress?.Report(new("encoding the class name", 0, images.Count));
             float[] text = TextFeatures();

@@ -5,15 +5,19 @@ using AnoPLe.Gpu.Imaging;
 namespace AnoPLe.Gpu.Scoring;
 
 /// <summary>A normal image that a detector was fitted on, as its file records it.</summary>
-/// <param name="Name">File name, or "image 0" for pixels handed over.</param>
+/// <param name="Name">File name, path within the data set, or "image 0" for pixels handed over.</param>
 /// <param name="Sha256">Of the file's bytes, or of width, height (little-endian) and pixels; hexadecimal, lower case.</param>
 public sealed record Shot(string Name, string Sha256)
 {
-    internal static Shot Of(string path)
+    /// <summary>Hashes a file.</summary>
+    /// <exception cref="FileNotFoundException">No such file.</exception>
+    public static Shot Of(string name, string path)
     {
         using var file = File.OpenRead(path);
-        return new Shot(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)));
+        return new Shot(name, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
+
+    internal static Shot Of(string path) => Of(Path.GetFileName(path), path);
 
     internal static Shot Of(RgbImage image, int index)
     {

@@ -1,4 +1,5 @@
 using AnoPLe.Gpu.Datasets;
+using AnoPLe.Gpu.Scoring;
 
 namespace AnoPLe.Gpu.Tests.Datasets;
 

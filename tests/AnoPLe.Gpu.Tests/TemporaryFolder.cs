@@ -1,6 +1,6 @@
 using AnoPLe.Gpu.Imaging;
 
-namespace AnoPLe.Gpu.Tests.Datasets;
+namespace AnoPLe.Gpu.Tests;
 
 /// <summary>A folder that is gone after the test.</summary>
 internal sealed class TemporaryFolder : IDisposable
