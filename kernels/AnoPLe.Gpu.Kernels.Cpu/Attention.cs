@@ -23,4 +23,7 @@ internal sealed unsafe class Attention<V, O>(CpuBackend backend) : Ops.Attention
         backend.Workspace.Reserve(forward.WorkspaceSize);
         backend.Run(forward, y, qkv, logSumExp);
     }
+
+    /// <inheritdoc/>
+    protected override void BackwardInputCore(Tensor dqkv, Tensor dy, Tensor qkv, Tensor y, Tensor logSumExp, int heads, bool causal) => throw new NotSupportedException("not there yet");
 }

@@ -18,6 +18,9 @@ internal sealed unsafe class BilinearUpsample(CpuBackend backend) : Ops.Bilinear
         backend.Run(forward, y, x);
     }
 
+    /// <inheritdoc/>
+    protected override void BackwardInputCore(Tensor dx, Tensor dy) => throw new NotSupportedException("not there yet");
+
     private sealed class ForwardJob(Workspace workspace) : RowsJob
     {
         public float* Y, X;

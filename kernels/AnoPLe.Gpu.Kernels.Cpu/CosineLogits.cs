@@ -22,6 +22,12 @@ internal sealed unsafe class CosineLogits<V, O>(CpuBackend backend) : Ops.Cosine
         backend.Run(forward, logits, x, text, classes);
     }
 
+    /// <inheritdoc/>
+    protected override void BackwardInputCore(Tensor dx, Tensor dlogits, Tensor x, Tensor text, Tensor classes, float tau) => throw new NotSupportedException("not there yet");
+
+    /// <inheritdoc/>
+    protected override void BackwardTextCore(Tensor dtext, Tensor dlogits, Tensor x, Tensor classes, float tau) => throw new NotSupportedException("not there yet");
+
     private sealed class ForwardJob : RowsJob
     {
         public float* Logits, X, Text;

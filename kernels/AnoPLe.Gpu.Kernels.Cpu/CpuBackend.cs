@@ -82,6 +82,39 @@ public sealed class CpuBackend : Backend
     /// <inheritdoc/>
     public override Ops.GaussianBlur GaussianBlur => operations.GaussianBlur;
 
+    /// <inheritdoc/>
+    public override Ops.ElementwiseActivation ElementwiseActivation => operations.ElementwiseActivation;
+
+    /// <inheritdoc/>
+    public override Ops.TransposedConv2x2 TransposedConv2x2 => operations.TransposedConv2x2;
+
+    /// <inheritdoc/>
+    public override Ops.ViewSignal ViewSignal => operations.ViewSignal;
+
+    /// <inheritdoc/>
+    public override Ops.LatentNoise LatentNoise => operations.LatentNoise;
+
+    /// <inheritdoc/>
+    public override Ops.Dice Dice => operations.Dice;
+
+    /// <inheritdoc/>
+    public override Ops.Focal Focal => operations.Focal;
+
+    /// <inheritdoc/>
+    public override Ops.CrossEntropy CrossEntropy => operations.CrossEntropy;
+
+    /// <inheritdoc/>
+    public override Ops.Alignment Alignment => operations.Alignment;
+
+    /// <inheritdoc/>
+    public override Ops.AdamW AdamW => operations.AdamW;
+
+    /// <inheritdoc/>
+    public override Ops.SquaredNorm SquaredNorm => operations.SquaredNorm;
+
+    /// <inheritdoc/>
+    public override Ops.FusedScore FusedScore => operations.FusedScore;
+
     /// <summary>Scratch memory of each thread, shared by the operations, because only one runs at a time.</summary>
     internal Workspace Workspace { get; }
 
@@ -113,6 +146,12 @@ public sealed class CpuBackend : Backend
         bytes.CopyTo(destination);
         GC.KeepAlive(tensor);
     }
+
+    /// <inheritdoc/>
+    protected override void CopyCore(Tensor target, Tensor source) => throw new NotSupportedException("not there yet");
+
+    /// <inheritdoc/>
+    protected override void ClearCore(Tensor tensor) => throw new NotSupportedException("not there yet");
 
     /// <summary>Returns at once: operations have finished when they return.</summary>
     public override void Synchronize()
@@ -167,7 +206,10 @@ public sealed class CpuBackend : Backend
     private sealed record Operations(
         Ops.PatchEmbedding PatchEmbedding, Ops.TokenInjection TokenInjection, Ops.RowGather RowGather, Ops.LayerNorm LayerNorm,
         Ops.Linear Linear, Ops.Attention Attention, Ops.L2Normalize L2Normalize, Ops.CosineLogits CosineLogits,
-        Ops.MemoryBankDistance MemoryBankDistance, Ops.BilinearUpsample BilinearUpsample, Ops.GaussianBlur GaussianBlur)
+        Ops.MemoryBankDistance MemoryBankDistance, Ops.BilinearUpsample BilinearUpsample, Ops.GaussianBlur GaussianBlur,
+        Ops.ElementwiseActivation ElementwiseActivation, Ops.TransposedConv2x2 TransposedConv2x2, Ops.ViewSignal ViewSignal, Ops.LatentNoise LatentNoise,
+        Ops.Dice Dice, Ops.Focal Focal, Ops.CrossEntropy CrossEntropy, Ops.Alignment Alignment, Ops.AdamW AdamW,
+        Ops.SquaredNorm SquaredNorm, Ops.FusedScore FusedScore)
     {
         public static Operations Create<V, O>(CpuBackend backend)
             where V : unmanaged
@@ -182,6 +224,17 @@ public sealed class CpuBackend : Backend
                 new CosineLogits<V, O>(backend),
                 new MemoryBankDistance<V, O>(backend),
                 new BilinearUpsample(backend),
-                new GaussianBlur<V, O>(backend));
+                new GaussianBlur<V, O>(backend),
+                new ElementwiseActivation<V, O>(backend),
+                new TransposedConv2x2<V, O>(backend),
+                new ViewSignal<V, O>(backend),
+                new LatentNoise<V, O>(backend),
+                new Dice<V, O>(backend),
+                new Focal<V, O>(backend),
+                new CrossEntropy<V, O>(backend),
+                new Alignment<V, O>(backend),
+                new AdamW<V, O>(backend),
+                new SquaredNorm<V, O>(backend),
+                new FusedScore<V, O>(backend));
     }
 }

@@ -19,6 +19,9 @@ internal sealed unsafe class L2Normalize<V, O>(CpuBackend backend) : Ops.L2Norma
         backend.Run(forward, y, x);
     }
 
+    /// <inheritdoc/>
+    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x) => throw new NotSupportedException("not there yet");
+
     private sealed class ForwardJob : RowsJob
     {
         public float* Y, X;

@@ -48,4 +48,13 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
         }, x.Rows, backend.Threads);
         backend.Run(forward, y, x, weight);
     }
+
+    /// <inheritdoc/>
+    protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout) => throw new NotSupportedException("not there yet");
+
+    /// <inheritdoc/>
+    protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => throw new NotSupportedException("not there yet");
+
+    /// <inheritdoc/>
+    protected override void BackwardBiasCore(Tensor dbias, Tensor dy) => throw new NotSupportedException("not there yet");
 }

@@ -15,6 +15,9 @@ internal sealed unsafe class RowGather(CpuBackend backend) : Ops.RowGather(backe
         backend.Run(forward, y, x, rows);
     }
 
+    /// <inheritdoc/>
+    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor rows) => throw new NotSupportedException("not there yet");
+
     private sealed class ForwardJob : RowsJob
     {
         public float* Y, X;

@@ -24,6 +24,9 @@ internal sealed unsafe class TokenInjection<V, O>(CpuBackend backend) : Ops.Toke
         backend.Run(forward, x, tokens, positions);
     }
 
+    /// <inheritdoc/>
+    protected override void BackwardTokensCore(Tensor dtokens, Tensor dx, int start) => throw new NotSupportedException("not there yet");
+
     private sealed class ForwardJob : RowsJob
     {
         public float* X, TokenRows, Positions;

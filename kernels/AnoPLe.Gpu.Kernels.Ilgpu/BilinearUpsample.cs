@@ -23,6 +23,8 @@ internal sealed class BilinearUpsample(IlgpuBackend backend) : Ops.BilinearUpsam
         forward(backend.Stream, PixelGroups.Config(y), y.View(backend), x.View(backend), sizes);
     }
 
+    protected override void BackwardInputCore(Tensor dx, Tensor dy) => throw new NotSupportedException("not there yet");
+
     [Kernel]
     private static void ForwardKernel(View y, View x, MapSizes s)
     {

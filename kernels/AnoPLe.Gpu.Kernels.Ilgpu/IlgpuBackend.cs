@@ -29,6 +29,17 @@ public sealed class IlgpuBackend : Backend
         MemoryBankDistance = new MemoryBankDistance(this);
         BilinearUpsample = new BilinearUpsample(this);
         GaussianBlur = new GaussianBlur(this);
+        ElementwiseActivation = new ElementwiseActivation(this);
+        TransposedConv2x2 = new TransposedConv2x2(this);
+        ViewSignal = new ViewSignal(this);
+        LatentNoise = new LatentNoise(this);
+        Dice = new Dice(this);
+        Focal = new Focal(this);
+        CrossEntropy = new CrossEntropy(this);
+        Alignment = new Alignment(this);
+        AdamW = new AdamW(this);
+        SquaredNorm = new SquaredNorm(this);
+        FusedScore = new FusedScore(this);
     }
 
     /// <summary>Opens a device.</summary>
@@ -105,6 +116,39 @@ public sealed class IlgpuBackend : Backend
 
     /// <inheritdoc/>
     public override Ops.GaussianBlur GaussianBlur { get; }
+
+    /// <inheritdoc/>
+    public override Ops.ElementwiseActivation ElementwiseActivation { get; }
+
+    /// <inheritdoc/>
+    public override Ops.TransposedConv2x2 TransposedConv2x2 { get; }
+
+    /// <inheritdoc/>
+    public override Ops.ViewSignal ViewSignal { get; }
+
+    /// <inheritdoc/>
+    public override Ops.LatentNoise LatentNoise { get; }
+
+    /// <inheritdoc/>
+    public override Ops.Dice Dice { get; }
+
+    /// <inheritdoc/>
+    public override Ops.Focal Focal { get; }
+
+    /// <inheritdoc/>
+    public override Ops.CrossEntropy CrossEntropy { get; }
+
+    /// <inheritdoc/>
+    public override Ops.Alignment Alignment { get; }
+
+    /// <inheritdoc/>
+    public override Ops.AdamW AdamW { get; }
+
+    /// <inheritdoc/>
+    public override Ops.SquaredNorm SquaredNorm { get; }
+
+    /// <inheritdoc/>
+    public override Ops.FusedScore FusedScore { get; }
 
     /// <summary>The device.</summary>
     internal Accelerator Accelerator { get; }
@@ -225,6 +269,12 @@ public sealed class IlgpuBackend : Backend
             throw Failed($"reading '{tensor.Name}'", e);
         }
     }
+
+    /// <inheritdoc/>
+    protected override void CopyCore(Tensor target, Tensor source) => throw new NotSupportedException("not there yet");
+
+    /// <inheritdoc/>
+    protected override void ClearCore(Tensor tensor) => throw new NotSupportedException("not there yet");
 
     /// <inheritdoc/>
     public override void Synchronize()

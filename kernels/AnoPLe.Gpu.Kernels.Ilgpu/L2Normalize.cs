@@ -15,6 +15,8 @@ internal sealed class L2Normalize(IlgpuBackend backend) : Ops.L2Normalize(backen
         forward(backend.Stream, (x.Rows, RowGroup.Threads), y.View(backend), x.View(backend), x.Width);
     }
 
+    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x) => throw new NotSupportedException("not there yet");
+
     [Kernel]
     private static void ForwardKernel(View y, View x, int C)
     {

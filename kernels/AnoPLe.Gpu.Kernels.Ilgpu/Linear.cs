@@ -40,6 +40,12 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
             new() { N = N, Columns4 = w.PaddedColumns / 4, Vector = vectorOut ? 1 : 0, Accumulate = accumulate ? 1 : 0 });
     }
 
+    protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout) => throw new NotSupportedException("not there yet");
+
+    protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => throw new NotSupportedException("not there yet");
+
+    protected override void BackwardBiasCore(Tensor dbias, Tensor dy) => throw new NotSupportedException("not there yet");
+
     private Launch Launcher(int side, Ops.Activation activation)
         => launchers[3 * (side / 64) + (int)activation] ??= activation switch
         {

@@ -13,6 +13,8 @@ internal sealed class RowGather(IlgpuBackend backend) : Ops.RowGather(backend)
         forward(backend.Stream, (y.Rows, RowGroup.Threads), y.View(backend), x.View(backend), rows.Indices(backend), y.Width);
     }
 
+    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor rows) => throw new NotSupportedException("not there yet");
+
     [Kernel]
     private static void ForwardKernel(View y, View x, ArrayView<int> rows, int C)
     {

@@ -32,6 +32,8 @@ internal sealed class TokenInjection(IlgpuBackend backend) : Ops.TokenInjection(
         forward(backend.Stream, (x.Shape[0] * m, RowGroup.Threads), x.View(backend), tokens.View(backend), (positions ?? tokens).View(backend), shape);
     }
 
+    protected override void BackwardTokensCore(Tensor dtokens, Tensor dx, int start) => throw new NotSupportedException("not there yet");
+
     [Kernel]
     private static void ForwardKernel(View x, View tokens, View positions, InjectionShape shape)
     {

@@ -50,6 +50,39 @@ public abstract class Backend : IDisposable
     /// <summary>Gaussian smoothing of maps.</summary>
     public abstract GaussianBlur GaussianBlur { get; }
 
+    /// <summary>Activations that keep their input, for the backward pass.</summary>
+    public abstract ElementwiseActivation ElementwiseActivation { get; }
+
+    /// <summary>The decoder's doubling of the grid.</summary>
+    public abstract TransposedConv2x2 TransposedConv2x2 { get; }
+
+    /// <summary>Which view the decoder sees.</summary>
+    public abstract ViewSignal ViewSignal { get; }
+
+    /// <summary>Pseudo-anomalies in feature space.</summary>
+    public abstract LatentNoise LatentNoise { get; }
+
+    /// <summary>Overlap loss of maps.</summary>
+    public abstract Dice Dice { get; }
+
+    /// <summary>Focal loss of maps.</summary>
+    public abstract Focal Focal { get; }
+
+    /// <summary>Loss of the images' log-odds.</summary>
+    public abstract CrossEntropy CrossEntropy { get; }
+
+    /// <summary>Alignment of image and anomalous decoder features.</summary>
+    public abstract Alignment Alignment { get; }
+
+    /// <summary>The optimiser.</summary>
+    public abstract AdamW AdamW { get; }
+
+    /// <summary>Sum of squares.</summary>
+    public abstract SquaredNorm SquaredNorm { get; }
+
+    /// <summary>Decoder and memory maps into one.</summary>
+    public abstract FusedScore FusedScore { get; }
+
     /// <summary>Takes device memory. Its content is undefined.</summary>
     /// <exception cref="DeviceException">Not enough memory.</exception>
     public abstract Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32);
@@ -76,6 +109,23 @@ public abstract class Backend : IDisposable
         Require.That(tensor.Count == destination.Length,
             $"Room for {destination.Length} values of '{tensor.Name}' {tensor.Shape}, expected {tensor.Count}.");
         ReadCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(destination));
+    }
+
+    /// <summary>Copies one tensor over another of as many elements on this device. They may not overlap.</summary>
+    /// <exception cref="ArgumentException">Sizes do not fit.</exception>
+    public void Copy(Tensor target, Tensor source)
+    {
+        Require.Floats(this, target);
+        Require.Floats(this, source);
+        Require.That(target.Count == source.Count, $"'{source.Name}' {source.Shape} cannot be copied to '{target.Name}' {target.Shape}: another number of elements.");
+        CopyCore(target, source);
+    }
+
+    /// <summary>Sets every element to zero: gradients at the beginning of a step, because backward operations add.</summary>
+    public void Clear(Tensor tensor)
+    {
+        Require.Floats(this, tensor);
+        ClearCore(tensor);
     }
 
     /// <summary>Allocates and fills a tensor.</summary>
@@ -107,6 +157,12 @@ public abstract class Backend : IDisposable
 
     /// <summary>Device part of Read; sizes have been checked.</summary>
     protected abstract void ReadCore(Tensor tensor, Span<byte> destination);
+
+    /// <summary>Device part of <see cref="Copy"/>; sizes have been checked.</summary>
+    protected abstract void CopyCore(Tensor target, Tensor source);
+
+    /// <summary>Device part of <see cref="Clear"/>.</summary>
+    protected abstract void ClearCore(Tensor tensor);
 
     /// <summary>Waits until everything enqueued so far is done.</summary>
     public abstract void Synchronize();

@@ -24,6 +24,31 @@ public abstract class Attention(Backend backend) : Operation(backend)
         ForwardCore(y, qkv, heads, causal, logSumExp);
     }
 
+    /// <summary>dqkv = gradients of q, k and v, overwritten. Probabilities are recomputed from qkv and logSumExp; nothing of size T x T is stored.</summary>
+    /// <param name="dqkv">(B, T, 3C), each row dq | dk | dv.</param>
+    /// <param name="dy">(B, T, C), gradient of the concatenated heads.</param>
+    /// <param name="qkv">As in <see cref="Forward"/>.</param>
+    /// <param name="y">Result of <see cref="Forward"/>: rowsum(dA * A) = dy . y for every head.</param>
+    /// <param name="logSumExp">Saved by <see cref="Forward"/>.</param>
+    /// <param name="heads">As in <see cref="Forward"/>.</param>
+    /// <param name="causal">As in <see cref="Forward"/>.</param>
+    /// <exception cref="ArgumentException">Shapes do not fit or C is no multiple of the number of heads.</exception>
+    public void BackwardInput(Tensor dqkv, Tensor dy, Tensor qkv, Tensor y, Tensor logSumExp, int heads, bool causal = false)
+    {
+        Require.Rank(Backend, qkv, 3);
+        int B = qkv.Shape[0], T = qkv.Shape[1], C = qkv.Width / 3;
+        Require.That(qkv.Width % 3 == 0, $"qkv ('{qkv.Name}') has rows of {qkv.Width}, expected q, k and v of equal width.");
+        Require.That(heads > 0 && C % heads == 0, $"{heads} heads do not divide the width {C}.");
+        Require.Tensor(Backend, dqkv, qkv.Shape);
+        Require.Tensor(Backend, dy, new(B, T, C));
+        Require.Tensor(Backend, y, new(B, T, C));
+        Require.Tensor(Backend, logSumExp, new(B, heads, T));
+        BackwardInputCore(dqkv, dy, qkv, y, logSumExp, heads, causal);
+    }
+
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor y, Tensor qkv, int heads, bool causal, Tensor? logSumExp);
+
+    /// <summary>Arithmetic of <see cref="BackwardInput"/>; arguments have been checked.</summary>
+    protected abstract void BackwardInputCore(Tensor dqkv, Tensor dy, Tensor qkv, Tensor y, Tensor logSumExp, int heads, bool causal);
 }

@@ -19,6 +19,20 @@ public abstract class BilinearUpsample(Backend backend) : Operation(backend)
         ForwardCore(y, x);
     }
 
+    /// <summary>dx += U^T dy U: every input cell gathers what it gave to the outputs.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit, or dy is smaller than dx.</exception>
+    public void BackwardInput(Tensor dx, Tensor dy)
+    {
+        Require.Rank(Backend, dx, 3);
+        Require.Rank(Backend, dy, 3);
+        Require.That(dx.Shape[0] == dy.Shape[0] && dy.Shape[1] >= dx.Shape[1] && dy.Shape[2] >= dx.Shape[2],
+            $"dy ('{dy.Name}') has shape {dy.Shape}, expected at least the size of dx ('{dx.Name}') {dx.Shape} and as many maps.");
+        BackwardInputCore(dx, dy);
+    }
+
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor y, Tensor x);
+
+    /// <summary>Arithmetic of <see cref="BackwardInput"/>; arguments have been checked.</summary>
+    protected abstract void BackwardInputCore(Tensor dx, Tensor dy);
 }

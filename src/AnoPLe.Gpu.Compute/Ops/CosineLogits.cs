@@ -13,6 +13,29 @@ public abstract class CosineLogits(Backend backend) : Operation(backend)
     /// <exception cref="ArgumentException">Shapes do not fit, or tau is not a positive number.</exception>
     public void Forward(Tensor logits, Tensor x, Tensor text, Tensor classes, float tau)
     {
+        Check(logits, x, text, classes, tau);
+        ForwardCore(logits, x, text, classes, tau);
+    }
+
+    /// <summary>dx += unit'(tau * dlogit * (w_abnormal - w_normal)).</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit, or tau is not a positive number.</exception>
+    public void BackwardInput(Tensor dx, Tensor dlogits, Tensor x, Tensor text, Tensor classes, float tau)
+    {
+        Check(dlogits, x, text, classes, tau);
+        Require.Tensor(Backend, dx, x.Shape);
+        BackwardInputCore(dx, dlogits, x, text, classes, tau);
+    }
+
+    /// <summary>With dd = tau * sum of dlogit * unit(x) over the rows of a class: dtext row 2k + 1 += dd, row 2k -= dd.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit, or tau is not a positive number.</exception>
+    public void BackwardText(Tensor dtext, Tensor dlogits, Tensor x, Tensor classes, float tau)
+    {
+        Check(dlogits, x, dtext, classes, tau);
+        BackwardTextCore(dtext, dlogits, x, classes, tau);
+    }
+
+    private void Check(Tensor logits, Tensor x, Tensor text, Tensor classes, float tau)
+    {
         Require.Floats(Backend, x);
         Require.Floats(Backend, logits);
         Require.Rank(Backend, text, 2);
@@ -22,9 +45,14 @@ public abstract class CosineLogits(Backend backend) : Operation(backend)
             $"text ('{text.Name}') has shape {text.Shape}, expected [2K, {x.Width}].");
         Require.Indices(Backend, classes, N);
         Require.That(float.IsFinite(tau) && tau > 0, $"tau must be a positive number, got {tau}.");
-        ForwardCore(logits, x, text, classes, tau);
     }
 
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor logits, Tensor x, Tensor text, Tensor classes, float tau);
+
+    /// <summary>Arithmetic of <see cref="BackwardInput"/>; arguments have been checked.</summary>
+    protected abstract void BackwardInputCore(Tensor dx, Tensor dlogits, Tensor x, Tensor text, Tensor classes, float tau);
+
+    /// <summary>Arithmetic of <see cref="BackwardText"/>; arguments have been checked.</summary>
+    protected abstract void BackwardTextCore(Tensor dtext, Tensor dlogits, Tensor x, Tensor classes, float tau);
 }

@@ -16,6 +16,19 @@ public abstract class L2Normalize(Backend backend) : Operation(backend)
         ForwardCore(y, x);
     }
 
+    /// <summary>dx += r (dy - y (y . dy)), with r and y recomputed from x.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit.</exception>
+    public void BackwardInput(Tensor dx, Tensor dy, Tensor x)
+    {
+        Require.Floats(Backend, x);
+        Require.Tensor(Backend, dx, x.Shape);
+        Require.Tensor(Backend, dy, x.Shape);
+        BackwardInputCore(dx, dy, x);
+    }
+
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor y, Tensor x);
+
+    /// <summary>Arithmetic of <see cref="BackwardInput"/>; arguments have been checked.</summary>
+    protected abstract void BackwardInputCore(Tensor dx, Tensor dy, Tensor x);
 }

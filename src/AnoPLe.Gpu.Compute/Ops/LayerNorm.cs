@@ -28,6 +28,38 @@ public abstract class LayerNorm(Backend backend) : Operation(backend)
         ForwardCore(y, x, weight, bias, mean, rstd);
     }
 
+    /// <summary>dx += rstd * (e - mean(e) - xh * mean(e * xh)): all that a frozen norm needs. dx may not be dy.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit.</exception>
+    public void BackwardInput(Tensor dx, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd)
+    {
+        Require.Floats(Backend, x);
+        Require.Tensor(Backend, dx, x.Shape);
+        Require.Tensor(Backend, dy, x.Shape);
+        Require.Tensor(Backend, weight, new(x.Width));
+        Require.Tensor(Backend, mean, new(x.Rows));
+        Require.Tensor(Backend, rstd, new(x.Rows));
+        BackwardInputCore(dx, dy, x, weight, mean, rstd);
+    }
+
+    /// <summary>dweight += sum over rows of dy * xh, dbias += sum over rows of dy: for the decoder's norms.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit.</exception>
+    public void BackwardParameters(Tensor dweight, Tensor dbias, Tensor dy, Tensor x, Tensor mean, Tensor rstd)
+    {
+        Require.Floats(Backend, x);
+        Require.Tensor(Backend, dweight, new(x.Width));
+        Require.Tensor(Backend, dbias, new(x.Width));
+        Require.Tensor(Backend, dy, x.Shape);
+        Require.Tensor(Backend, mean, new(x.Rows));
+        Require.Tensor(Backend, rstd, new(x.Rows));
+        BackwardParametersCore(dweight, dbias, dy, x, mean, rstd);
+    }
+
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor? mean, Tensor? rstd);
+
+    /// <summary>Arithmetic of <see cref="BackwardInput"/>; arguments have been checked.</summary>
+    protected abstract void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd);
+
+    /// <summary>Arithmetic of <see cref="BackwardParameters"/>; arguments have been checked.</summary>
+    protected abstract void BackwardParametersCore(Tensor dweight, Tensor dbias, Tensor dy, Tensor x, Tensor mean, Tensor rstd);
 }

@@ -93,6 +93,84 @@ public abstract class Linear(Backend backend) : Operation(backend)
         ForwardCore(y, x, weight, activation, accumulate);
     }
 
+    /// <summary>
+    /// Packs a weight matrix the other way round, for <see cref="BackwardInput"/>: the product dy W then reads its panels as fast as the
+    /// forward product reads W's. It doubles the memory of a layer that has a backward pass, so it is made only when one is wanted.
+    /// </summary>
+    /// <param name="name">Name for messages.</param>
+    /// <param name="weight">The forward layer's values.</param>
+    /// <param name="outFeatures">Width of the forward layer's y.</param>
+    /// <param name="inFeatures">Width of the forward layer's x.</param>
+    /// <param name="layout">How <paramref name="weight"/> lies.</param>
+    /// <returns>A layer from dy (out) to dx (in).</returns>
+    /// <exception cref="ArgumentException">Sizes do not fit.</exception>
+    /// <exception cref="DeviceException">Out of memory.</exception>
+    public PackedLinear PackTransposed(string name, ReadOnlySpan<float> weight, int outFeatures, int inFeatures, WeightLayout layout = WeightLayout.OutIn)
+        => Pack(name, weight, [], inFeatures, outFeatures, Transposed(layout));
+
+    /// <summary>Refreshes a packed matrix from a tensor on the device: for weights that change with every step.</summary>
+    /// <param name="target">Made by <see cref="Pack"/> or <see cref="PackTransposed"/> with the same sizes.</param>
+    /// <param name="weight">target.OutFeatures * target.InFeatures values, any shape.</param>
+    /// <param name="bias">(out), given exactly when the target has a bias.</param>
+    /// <param name="layout">How <paramref name="weight"/> lies with respect to the target: for a target of <see cref="PackTransposed"/> it is the other layout than the forward layer's.</param>
+    /// <exception cref="ArgumentException">Sizes do not fit.</exception>
+    public void Repack(PackedLinear target, Tensor weight, Tensor? bias = null, WeightLayout layout = WeightLayout.OutIn)
+    {
+        CheckWeight(Backend, target);
+        Require.Floats(Backend, weight);
+        Require.That(weight.Count == (long)target.OutFeatures * target.InFeatures,
+            $"weight ('{weight.Name}') {weight.Shape} has {weight.Count} values, '{target.Name}' holds {target.OutFeatures} x {target.InFeatures}.");
+        Require.That((bias is not null) == target.HasBias, $"'{target.Name}' was packed {(target.HasBias ? "with" : "without")} a bias: give {(target.HasBias ? "one" : "none")}.");
+        if (bias is not null)
+            Require.Tensor(Backend, bias, new(target.OutFeatures));
+        RepackCore(target, weight, bias, layout);
+    }
+
+    /// <summary>dx = dy W, or dx += dy W: all that a frozen layer needs. It is the forward product with the matrix of <see cref="PackTransposed"/>.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit, or the weights live elsewhere.</exception>
+    public void BackwardInput(Tensor dx, Tensor dy, PackedLinear transposed, bool accumulate = false)
+    {
+        Require.Floats(Backend, dx);
+        Require.Floats(Backend, dy);
+        CheckWeight(Backend, transposed);
+        Require.That(dy.Width == transposed.InFeatures && !transposed.HasBias,
+            $"dy ('{dy.Name}') {dy.Shape} has rows of {dy.Width}, '{transposed.Name}' takes {transposed.InFeatures}{(transposed.HasBias ? " and has a bias: it is no transposed matrix" : "")}.");
+        Require.That(dx.Width == transposed.OutFeatures && dx.Rows == dy.Rows,
+            $"dx ('{dx.Name}') has shape {dx.Shape}, expected {dy.Rows} rows of {transposed.OutFeatures}.");
+        ForwardCore(dx, dy, transposed, Activation.None, accumulate);
+    }
+
+    /// <summary>dW += dy^T x over all rows, in the layout of the weights: [out, in], or [in, out] = x^T dy.</summary>
+    /// <param name="dweight">out*in values, any shape.</param>
+    /// <param name="dy">(..., out).</param>
+    /// <param name="x">(..., in), as many rows.</param>
+    /// <param name="layout">How <paramref name="dweight"/> lies.</param>
+    /// <exception cref="ArgumentException">Shapes do not fit.</exception>
+    public void BackwardParameters(Tensor dweight, Tensor dy, Tensor x, WeightLayout layout = WeightLayout.OutIn)
+    {
+        Require.Floats(Backend, dweight);
+        Require.Floats(Backend, dy);
+        Require.Floats(Backend, x);
+        Require.That(dy.Rows == x.Rows, $"dy ('{dy.Name}') {dy.Shape} has {dy.Rows} rows, x ('{x.Name}') {x.Shape} has {x.Rows}.");
+        Require.That(dweight.Count == (long)dy.Width * x.Width,
+            $"dweight ('{dweight.Name}') {dweight.Shape} has {dweight.Count} values, expected {dy.Width} x {x.Width}.");
+        if (layout == WeightLayout.OutIn)
+            BackwardParametersCore(dweight, dy, x);
+        else
+            BackwardParametersCore(dweight, x, dy);
+    }
+
+    /// <summary>db += sum of dy over all rows.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit.</exception>
+    public void BackwardBias(Tensor dbias, Tensor dy)
+    {
+        Require.Floats(Backend, dy);
+        Require.Tensor(Backend, dbias, new(dy.Width));
+        BackwardBiasCore(dbias, dy);
+    }
+
+    private static WeightLayout Transposed(WeightLayout layout) => layout == WeightLayout.OutIn ? WeightLayout.InOut : WeightLayout.OutIn;
+
     internal static void CheckWeight(Backend backend, PackedLinear weight)
     {
         ArgumentNullException.ThrowIfNull(weight);
@@ -106,4 +184,13 @@ public abstract class Linear(Backend backend) : Operation(backend)
 
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor y, Tensor x, PackedLinear weight, Activation activation, bool accumulate);
+
+    /// <summary>Arithmetic of <see cref="Repack"/>; sizes have been checked.</summary>
+    protected abstract void RepackCore(PackedLinear target, Tensor weight, Tensor? bias, WeightLayout layout);
+
+    /// <summary>C (M, N) += A^T B over the rows of A (R, M) and B (R, N), in one order of sums; arguments have been checked.</summary>
+    protected abstract void BackwardParametersCore(Tensor c, Tensor a, Tensor b);
+
+    /// <summary>Arithmetic of <see cref="BackwardBias"/>; arguments have been checked.</summary>
+    protected abstract void BackwardBiasCore(Tensor dbias, Tensor dy);
 }

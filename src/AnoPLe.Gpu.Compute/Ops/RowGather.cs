@@ -18,6 +18,20 @@ public abstract class RowGather(Backend backend) : Operation(backend)
         ForwardCore(y, x, rows);
     }
 
+    /// <summary>dx[rows[r]] += dy[r]; the other rows are left as they are.</summary>
+    /// <exception cref="ArgumentException">Shapes do not fit.</exception>
+    public void BackwardInput(Tensor dx, Tensor dy, Tensor rows)
+    {
+        Require.Floats(Backend, dx);
+        Require.Floats(Backend, dy);
+        Require.That(dx.Width == dy.Width, $"dy ('{dy.Name}') has rows of {dy.Width}, dx ('{dx.Name}') of {dx.Width}.");
+        Require.Indices(Backend, rows, dy.Rows);
+        BackwardInputCore(dx, dy, rows);
+    }
+
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor y, Tensor x, Tensor rows);
+
+    /// <summary>Arithmetic of <see cref="BackwardInput"/>; arguments have been checked.</summary>
+    protected abstract void BackwardInputCore(Tensor dx, Tensor dy, Tensor rows);
 }

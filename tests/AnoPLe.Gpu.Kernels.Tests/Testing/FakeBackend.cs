@@ -19,6 +19,17 @@ internal sealed class FakeBackend : Backend
         MemoryBankDistance = new FakeMemoryBankDistance(this);
         BilinearUpsample = new FakeBilinearUpsample(this);
         GaussianBlur = new FakeGaussianBlur(this);
+        ElementwiseActivation = new FakeElementwiseActivation(this);
+        TransposedConv2x2 = new FakeTransposedConv2x2(this);
+        ViewSignal = new FakeViewSignal(this);
+        LatentNoise = new FakeLatentNoise(this);
+        Dice = new FakeDice(this);
+        Focal = new FakeFocal(this);
+        CrossEntropy = new FakeCrossEntropy(this);
+        Alignment = new FakeAlignment(this);
+        AdamW = new FakeAdamW(this);
+        SquaredNorm = new FakeSquaredNorm(this);
+        FusedScore = new FakeFusedScore(this);
     }
 
     /// <summary>How many calls reached an operation's core.</summary>
@@ -53,6 +64,28 @@ internal sealed class FakeBackend : Backend
 
     public override GaussianBlur GaussianBlur { get; }
 
+    public override ElementwiseActivation ElementwiseActivation { get; }
+
+    public override TransposedConv2x2 TransposedConv2x2 { get; }
+
+    public override ViewSignal ViewSignal { get; }
+
+    public override LatentNoise LatentNoise { get; }
+
+    public override Dice Dice { get; }
+
+    public override Focal Focal { get; }
+
+    public override CrossEntropy CrossEntropy { get; }
+
+    public override Alignment Alignment { get; }
+
+    public override AdamW AdamW { get; }
+
+    public override SquaredNorm SquaredNorm { get; }
+
+    public override FusedScore FusedScore { get; }
+
     /// <summary>A float tensor.</summary>
     public Tensor Floats(params ReadOnlySpan<int> shape) => Allocate("t", new(shape));
 
@@ -76,6 +109,10 @@ internal sealed class FakeBackend : Backend
     protected override void WriteCore(Tensor tensor, ReadOnlySpan<byte> source) => Calls++;
 
     protected override void ReadCore(Tensor tensor, Span<byte> destination) => Calls++;
+
+    protected override void CopyCore(Tensor target, Tensor source) => Calls++;
+
+    protected override void ClearCore(Tensor tensor) => Calls++;
 
     protected override void Dispose(bool disposing)
     {
@@ -106,16 +143,24 @@ internal sealed class FakeBackend : Backend
     private sealed class FakeTokenInjection(FakeBackend backend) : TokenInjection(backend)
     {
         protected override void ForwardCore(Tensor x, Tensor tokens, int start, Tensor? positions) => backend.Calls++;
+
+        protected override void BackwardTokensCore(Tensor dtokens, Tensor dx, int start) => backend.Calls++;
     }
 
     private sealed class FakeRowGather(FakeBackend backend) : RowGather(backend)
     {
         protected override void ForwardCore(Tensor y, Tensor x, Tensor rows) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor rows) => backend.Calls++;
     }
 
     private sealed class FakeLayerNorm(FakeBackend backend) : LayerNorm(backend)
     {
         protected override void ForwardCore(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor? mean, Tensor? rstd) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd) => backend.Calls++;
+
+        protected override void BackwardParametersCore(Tensor dweight, Tensor dbias, Tensor dy, Tensor x, Tensor mean, Tensor rstd) => backend.Calls++;
     }
 
     private sealed class FakeLinear(FakeBackend backend) : Linear(backend)
@@ -124,21 +169,35 @@ internal sealed class FakeBackend : Backend
             int inFeatures, WeightLayout layout) => new FakePackedLinear(backend, name, outFeatures, inFeatures, bias.Length > 0);
 
         protected override void ForwardCore(Tensor y, Tensor x, PackedLinear weight, Activation activation, bool accumulate) => backend.Calls++;
+
+        protected override void RepackCore(PackedLinear target, Tensor weight, Tensor? bias, WeightLayout layout) => backend.Calls++;
+
+        protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => backend.Calls++;
+
+        protected override void BackwardBiasCore(Tensor dbias, Tensor dy) => backend.Calls++;
     }
 
     private sealed class FakeAttention(FakeBackend backend) : Attention(backend)
     {
         protected override void ForwardCore(Tensor y, Tensor qkv, int heads, bool causal, Tensor? logSumExp) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dqkv, Tensor dy, Tensor qkv, Tensor y, Tensor logSumExp, int heads, bool causal) => backend.Calls++;
     }
 
     private sealed class FakeL2Normalize(FakeBackend backend) : L2Normalize(backend)
     {
         protected override void ForwardCore(Tensor y, Tensor x) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x) => backend.Calls++;
     }
 
     private sealed class FakeCosineLogits(FakeBackend backend) : CosineLogits(backend)
     {
         protected override void ForwardCore(Tensor logits, Tensor x, Tensor text, Tensor classes, float tau) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dx, Tensor dlogits, Tensor x, Tensor text, Tensor classes, float tau) => backend.Calls++;
+
+        protected override void BackwardTextCore(Tensor dtext, Tensor dlogits, Tensor x, Tensor classes, float tau) => backend.Calls++;
     }
 
     private sealed class FakeMemoryBankDistance(FakeBackend backend) : MemoryBankDistance(backend)
@@ -149,10 +208,83 @@ internal sealed class FakeBackend : Backend
     private sealed class FakeBilinearUpsample(FakeBackend backend) : BilinearUpsample(backend)
     {
         protected override void ForwardCore(Tensor y, Tensor x) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dx, Tensor dy) => backend.Calls++;
     }
 
     private sealed class FakeGaussianBlur(FakeBackend backend) : GaussianBlur(backend)
     {
         protected override void ForwardCore(Tensor y, Tensor x, Tensor scratch, float sigma) => backend.Calls++;
+    }
+
+    private sealed class FakeElementwiseActivation(FakeBackend backend) : ElementwiseActivation(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x, Activation activation) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Activation activation) => backend.Calls++;
+    }
+
+    private sealed class FakeTransposedConv2x2(FakeBackend backend) : TransposedConv2x2(backend)
+    {
+        protected override void ScatterCore(Tensor y, Tensor cells, Tensor bias) => backend.Calls++;
+
+        protected override void GatherCore(Tensor dcells, Tensor dy) => backend.Calls++;
+    }
+
+    private sealed class FakeViewSignal(FakeBackend backend) : ViewSignal(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x, Tensor signal) => backend.Calls++;
+
+        protected override void BackwardParametersCore(Tensor dsignal, Tensor dy) => backend.Calls++;
+    }
+
+    private sealed class FakeLatentNoise(FakeBackend backend) : LatentNoise(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor x, Tensor noise, Tensor? mask, float scale) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dx, Tensor dy) => backend.Calls++;
+    }
+
+    private sealed class FakeDice(FakeBackend backend) : Dice(backend)
+    {
+        protected override void ForwardCore(Tensor loss, Tensor sums, Tensor logits, Tensor masks, float epsilon) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor masks, Tensor sums, float epsilon, float scale) => backend.Calls++;
+    }
+
+    private sealed class FakeFocal(FakeBackend backend) : Focal(backend)
+    {
+        protected override void ForwardCore(Tensor loss, Tensor logits, Tensor masks, float gamma) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor masks, float gamma, float scale) => backend.Calls++;
+    }
+
+    private sealed class FakeCrossEntropy(FakeBackend backend) : CrossEntropy(backend)
+    {
+        protected override void ForwardCore(Tensor loss, Tensor logits, Tensor labels, Tensor weights) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor labels, Tensor weights, float scale) => backend.Calls++;
+    }
+
+    private sealed class FakeAlignment(FakeBackend backend) : Alignment(backend)
+    {
+        protected override void ForwardCore(Tensor loss, Tensor pooled, Tensor mass, Tensor z0, Tensor features, Tensor logits, Tensor weights, float epsilon) => backend.Calls++;
+
+        protected override void BackwardInputCore(Tensor dz0, Tensor dfeatures, Tensor dlogits, Tensor z0, Tensor features, Tensor logits, Tensor weights, Tensor pooled, Tensor mass, float scale, bool detach) => backend.Calls++;
+    }
+
+    private sealed class FakeAdamW(FakeBackend backend) : AdamW(backend)
+    {
+        protected override void UpdateCore(Tensor parameters, Tensor firstMoment, Tensor secondMoment, Tensor gradients, in AdamWStep settings) => backend.Calls++;
+    }
+
+    private sealed class FakeSquaredNorm(FakeBackend backend) : SquaredNorm(backend)
+    {
+        protected override void ForwardCore(Tensor result, Tensor x) => backend.Calls++;
+    }
+
+    private sealed class FakeFusedScore(FakeBackend backend) : FusedScore(backend)
+    {
+        protected override void ForwardCore(Tensor y, Tensor logits, Tensor? memory, float epsilon) => backend.Calls++;
     }
 }
