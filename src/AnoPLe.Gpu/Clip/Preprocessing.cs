@@ -108,6 +108,22 @@ public sealed class Preprocessing
         return Table[256 * channel + value];
     }
 
+    /// <summary>(v - mean) / std per channel for values that are in [0, 1] already: images that were mixed after decoding.</summary>
+    /// <param name="values">Planar images one after another, [n, 3, pixels].</param>
+    /// <param name="pixels">Pixels of one plane.</param>
+    /// <param name="output">As long as <paramref name="values"/>; may be the same memory.</param>
+    internal static void NormalizePlanes(ReadOnlySpan<float> values, int pixels, Span<float> output)
+    {
+        for (int start = 0, c = 0; start < values.Length; start += pixels, c = (c + 1) % 3)
+        {
+            float mean = MeanValues[c], std = StdValues[c];
+            ReadOnlySpan<float> x = values.Slice(start, pixels);
+            Span<float> y = output.Slice(start, pixels);
+            for (int i = 0; i < x.Length; i++)
+                y[i] = (x[i] - mean) / std;
+        }
+    }
+
     private static float[] NormalizedValues()
     {
         float[] table = new float[3 * 256];

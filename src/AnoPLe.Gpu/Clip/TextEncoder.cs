@@ -13,11 +13,12 @@ namespace AnoPLe.Gpu.Clip;
 /// The token table is the largest matrix of the model and a pass needs a few of its rows, so they are gathered on the host and the
 /// table never goes to the device. With the causal mask, tokens after the last end-of-text cannot influence a feature: the rows are cut there.
 /// </remarks>
-public sealed class TextEncoder : IDisposable
+public sealed partial class TextEncoder : IDisposable
 {
     private readonly Backend backend;
     private readonly ClipConfig config;
     private readonly ClipWeights weights;
+    private readonly WeightUploader upload;
     private readonly Tensor positions, lnFinalWeight, lnFinalBias;
     private readonly PackedLinear projection;
     private readonly TransformerBlock[] blocks;
@@ -27,7 +28,7 @@ public sealed class TextEncoder : IDisposable
         this.backend = backend;
         this.weights = weights;
         config = weights.Config;
-        var upload = new WeightUploader(weights, backend);
+        upload = new WeightUploader(weights, backend);
         positions = upload.Matrix(ClipTensors.TextPositions, config.ContextLength, config.TextWidth);
         (lnFinalWeight, lnFinalBias) = upload.Norm(ClipTensors.TextLnFinal);
         projection = upload.Linear(ClipTensors.TextProjection, bias: null, config.EmbedDim, config.TextWidth, WeightLayout.InOut);
@@ -116,6 +117,7 @@ public sealed class TextEncoder : IDisposable
     {
         foreach (var block in blocks)
             block.Dispose();
+        transposedProjection?.Dispose();
         foreach (IDisposable part in new IDisposable[] { positions, lnFinalWeight, lnFinalBias, projection })
             part.Dispose();
     }

@@ -8,9 +8,12 @@ namespace AnoPLe.Gpu.Clip;
 /// One pre-norm residual block of either tower: x += attention(ln_1(x)); x += c_proj(act(c_fc(ln_2(x)))).
 /// It owns frozen weights and the order of operations, never kernels. Source: openai/CLIP clip/model.py, ResidualAttentionBlock.
 /// </summary>
-public sealed class TransformerBlock : IDisposable
+public sealed partial class TransformerBlock : IDisposable
 {
     private readonly Backend backend;
+    private readonly WeightUploader weights;
+    private readonly string prefix;
+    private readonly int width;
     private readonly int heads;
     private readonly Activation activation;
     private readonly Tensor ln1Weight, ln1Bias, ln2Weight, ln2Bias;
@@ -20,6 +23,9 @@ public sealed class TransformerBlock : IDisposable
     internal TransformerBlock(WeightUploader weights, string prefix, int width, int heads, Activation activation)
     {
         backend = weights.Backend;
+        this.weights = weights;
+        this.prefix = prefix;
+        this.width = width;
         this.heads = heads;
         this.activation = activation;
         (ln1Weight, ln1Bias) = weights.Norm(prefix + Names.Ln1);
@@ -92,36 +98,6 @@ public sealed class TransformerBlock : IDisposable
     {
         foreach (IDisposable part in new IDisposable[] { ln1Weight, ln1Bias, ln2Weight, ln2Bias, qkv, attentionOut, fc, projection })
             part.Dispose();
+        transposed?.Dispose();
     }
-}
-
-/// <summary>Scratch that all blocks of a tower share in inference.</summary>
-public sealed class BlockActivations
-{
-    /// <summary>Takes the scratch from an arena. The names begin with <paramref name="name"/>.</summary>
-    /// <param name="arena">Owner of the memory.</param>
-    /// <param name="name">"vis." or "txt.".</param>
-    /// <param name="rows">Leading axes: (B, T), or (R) for chosen rows, where q, k and v are not needed.</param>
-    /// <param name="C">Width of the tower.</param>
-    internal BlockActivations(Arena arena, string name, ReadOnlySpan<int> rows, int C)
-    {
-        Norm = arena.Take(name + "norm", new([.. rows, C]));
-        Attention = arena.Take(name + "heads", new([.. rows, C]));
-        Hidden = arena.Take(name + "gelu", new([.. rows, 4 * C]));
-        qkv = rows.Length == 2 ? arena.Take(name + "qkv", new([.. rows, 3 * C])) : null;
-    }
-
-    private readonly Tensor? qkv;
-
-    /// <summary>Output of ln_1, then of ln_2: (B, T, C).</summary>
-    public Tensor Norm { get; }
-
-    /// <summary>Queries, keys and values: (B, T, 3C).</summary>
-    public Tensor Qkv => qkv ?? throw new InvalidOperationException("Scratch for chosen rows has no queries, keys and values.");
-
-    /// <summary>Concatenated heads before the output projection: (B, T, C).</summary>
-    public Tensor Attention { get; }
-
-    /// <summary>Hidden layer after the activation: (B, T, 4C).</summary>
-    public Tensor Hidden { get; }
 }

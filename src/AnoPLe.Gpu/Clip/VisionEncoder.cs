@@ -9,10 +9,11 @@ namespace AnoPLe.Gpu.Clip;
 /// CLIP's vision transformer with prompt-injected layers. Sequence: [CLS ; patches ; view token? ; prompts?].
 /// Source: openai/CLIP clip/model.py, VisionTransformer.forward; prompts as MaPLe, arXiv 2210.03117.
 /// </summary>
-public sealed class VisionEncoder : IDisposable
+public sealed partial class VisionEncoder : IDisposable
 {
     private readonly Backend backend;
     private readonly ClipConfig config;
+    private readonly WeightUploader upload;
     private readonly PackedLinear patchEmbedding, projection;
     private readonly Tensor classEmbedding, positions, lnPreWeight, lnPreBias, lnPostWeight, lnPostBias;
     private readonly TransformerBlock[] blocks;
@@ -22,17 +23,21 @@ public sealed class VisionEncoder : IDisposable
         this.backend = backend;
         config = weights.Config;
         int C = config.VisionWidth, patch = config.PatchSize;
-        var upload = new WeightUploader(weights, backend);
+        upload = new WeightUploader(weights, backend);
         patchEmbedding = upload.Linear(ClipTensors.PatchEmbedding, bias: null, C, 3 * patch * patch);
         classEmbedding = upload.Vector(ClipTensors.ClassEmbedding);
         positions = upload.Matrix(ClipTensors.VisualPositions, config.VisionTokens, C);
         (lnPreWeight, lnPreBias) = upload.Norm(ClipTensors.VisualLnPre);
         (lnPostWeight, lnPostBias) = upload.Norm(ClipTensors.VisualLnPost);
+        FinalNormScale = RootMeanSquare(weights.Floats(ClipTensors.Weight(ClipTensors.VisualLnPost)));
         projection = upload.Linear(ClipTensors.VisualProjection, bias: null, config.EmbedDim, C, WeightLayout.InOut);
         blocks = new TransformerBlock[config.VisionLayers];
         for (int j = 0; j < blocks.Length; j++)
             blocks[j] = new TransformerBlock(upload, ClipTensors.VisionBlock(j), C, config.VisionHeads, config.Activation);
     }
+
+    /// <summary>sqrt(mean of ln_post.weight^2): about the standard deviation of the tokens after ln_post.</summary>
+    internal float FinalNormScale { get; }
 
     /// <summary>Takes all memory that <see cref="Forward"/> needs for this batch and these outputs.</summary>
     /// <exception cref="ArgumentException">A tap outside 1 .. layers, or an empty batch.</exception>
@@ -66,17 +71,30 @@ public sealed class VisionEncoder : IDisposable
         Finish(a, observer);
     }
 
+    private static float RootMeanSquare(ReadOnlySpan<float> values)
+    {
+        double sum = 0;
+        foreach (float value in values)
+            sum += (double)value * value;
+        return (float)Math.Sqrt(sum / values.Length);
+    }
+
     private int PromptRow(PromptInjection prompts) => config.VisionTokens + (prompts.ViewTokens is null ? 0 : 1);
 
     private void Embed(VisionActivations a, PromptInjection prompts, ActivationObserver? observer)
     {
-        backend.PatchEmbedding.Forward(a.X, a.Images, patchEmbedding, classEmbedding, positions, config.PatchSize);
-        if (prompts.ViewTokens is { } view)
-            backend.TokenInjection.Forward(a.X, view, config.VisionTokens);
-        if (prompts.Depth > 0)
-            backend.TokenInjection.Forward(a.X, prompts.Layers[0], PromptRow(prompts));
-        observer?.Invoke("vis.embed", a.X);
+        EmbedTokens(a.X, a.Images, prompts, observer);
         backend.LayerNorm.Forward(a.X, a.X, lnPreWeight, lnPreBias); // over the whole sequence, prompts included, as MaPLe
+    }
+
+    private void EmbedTokens(Tensor x, Tensor images, PromptInjection prompts, ActivationObserver? observer)
+    {
+        backend.PatchEmbedding.Forward(x, images, patchEmbedding, classEmbedding, positions, config.PatchSize);
+        if (prompts.ViewTokens is { } view)
+            backend.TokenInjection.Forward(x, view, config.VisionTokens);
+        if (prompts.Depth > 0)
+            backend.TokenInjection.Forward(x, prompts.Layers[0], PromptRow(prompts));
+        observer?.Invoke("vis.embed", x);
     }
 
     // Memory layers alone do not need the blocks above the highest of them.
@@ -107,6 +125,7 @@ public sealed class VisionEncoder : IDisposable
     {
         foreach (var block in blocks)
             block.Dispose();
+        transposedProjection?.Dispose();
         foreach (IDisposable part in new IDisposable[]
                  { patchEmbedding, projection, classEmbedding, positions, lnPreWeight, lnPreBias, lnPostWeight, lnPostBias })
             part.Dispose();

@@ -30,4 +30,8 @@ internal sealed class WeightUploader(ClipWeights weights, Backend backend)
     /// <summary>A packed layer; no bias when <paramref name="bias"/> is null.</summary>
     public PackedLinear Linear(string name, string? bias, int outFeatures, int inFeatures, WeightLayout layout = WeightLayout.OutIn) =>
         Backend.Linear.Pack(name, weights.Floats(name), bias is null ? [] : weights.Floats(bias), outFeatures, inFeatures, layout);
+
+    /// <summary>The transposed copy of a layer, for its input gradient.</summary>
+    public PackedLinear Transposed(string name, int outFeatures, int inFeatures, WeightLayout layout = WeightLayout.OutIn) =>
+        Backend.Linear.PackTransposed(name + "^T", weights.Floats(name), outFeatures, inFeatures, layout);
 }

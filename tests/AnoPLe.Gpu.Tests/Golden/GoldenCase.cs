@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using AnoPLe.Gpu.Weights;
 
@@ -31,6 +32,19 @@ internal sealed class GoldenCase : IDisposable
 
     public int Classes => config.GetProperty("classes").GetInt32();
 
+    /// <summary>R, the length of the schedule; and how many steps the case took.</summary>
+    public (int Total, int Taken) Steps => (config.GetProperty("schedule_total").GetInt32(), config.GetProperty("steps").GetInt32());
+
+    /// <summary>A number of the method's options.</summary>
+    public double Option(string name) => config.GetProperty("anople").GetProperty(name).GetDouble();
+
+    /// <summary>A switch of the method's options.</summary>
+    public bool Switch(string name) => config.GetProperty("anople").GetProperty(name).GetBoolean();
+
+    /// <summary>Names of the expected tensors that begin like this, without the beginning.</summary>
+    public IEnumerable<string> Expected(string prefix) =>
+        expected.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Select(name => name[prefix.Length..]);
+
     public int[] MemoryLayers => [.. config.GetProperty("memory_layers").EnumerateArray().Select(v => v.GetInt32())];
 
     /// <summary>exp(logit_scale) unless the case sets tau_img.</summary>
@@ -41,6 +55,9 @@ internal sealed class GoldenCase : IDisposable
     public int[] Shape(string name) => [.. File(name).Find(name).Shape.Select(d => (int)d)];
 
     public float[] Floats(string name) => File(name).ReadFloats(name);
+
+    /// <summary>Values stored as F64: losses.</summary>
+    public double[] Doubles(string name) => MemoryMarshal.Cast<byte, double>(File(name).ReadBytes(name)).ToArray();
 
     public long[] Integers(string name) => File(name).ReadInt64s(name);
 
@@ -60,9 +77,12 @@ internal sealed class GoldenCase : IDisposable
             norm += (double)want[i] * want[i];
         }
         double error = Math.Sqrt(difference / Math.Max(norm, 1e-60));
-        double allowed = 20 * tolerance.GetProperty(name).GetProperty("f32_err").GetDouble() + 1e-6;
+        double allowed = Allowed(name);
         Assert.True(error <= allowed, $"{name}: relative error {error:g3}, allowed {allowed:g3}.");
     }
+
+    /// <summary>The relative error that a tensor may have: 20 times the float32 error of the case plus 1e-6.</summary>
+    public double Allowed(string name) => 20 * tolerance.GetProperty(name).GetProperty("f32_err").GetDouble() + 1e-6;
 
     private SafetensorsFile File(string name) => inputs.Contains(name) ? inputs : expected;
 

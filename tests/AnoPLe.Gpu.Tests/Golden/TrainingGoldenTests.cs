@@ -1,0 +1,130 @@
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Testing;
+using AnoPLe.Gpu.Training;
+
+namespace AnoPLe.Gpu.Tests.Golden;
+
+/// <summary>
+/// One training step of every case against an independent implementation: activations, losses, gradients of activations and of every
+/// learnable tensor, and the parameters after one and five optimiser steps, on every backend but the simulator, which would take minutes.
+/// </summary>
+[Trait("Category", "Golden")]
+public sealed class TrainingGoldenTests
+{
+    public static TheoryData<string, string> CasesOnBackends
+    {
+        get
+        {
+            TheoryData<string, string> rows = [];
+            foreach (string folder in GoldenFolders.Cases.Select(row => row.Data))
+                foreach (string backend in TestBackends.Fast.Select(row => row.Data))
+                    rows.Add(folder, backend);
+            return rows;
+        }
+    }
+
+    [Theory, MemberData(nameof(CasesOnBackends))]
+    public void A_step_matches(string folder, string backendName)
+    {
+        using var golden = new GoldenCase(folder);
+        var backend = TestBackends.Open(backendName);
+        using var training = new GoldenTraining(golden, backend);
+        List<string> failures = [];
+        HashSet<string> seen = [];
+
+        var losses = training.Step.Forward((name, value) => Compare("act/" + name, value));
+        CompareLosses(golden, losses, golden.Doubles("loss/history").AsSpan(0, 5), failures);
+        training.Step.Backward((name, value) => Compare("gact/" + name, value));
+        foreach (string name in golden.Expected("grad/"))
+            Near("grad/" + name, backend.Download(training.Model.Parameters.Gradient(name)));
+
+        Assert.True(failures.Count == 0, $"{failures.Count} tensors differ:\n{string.Join("\n", failures)}");
+        // The plain image tower of a mode without visual tokens shows its blocks and the pixel-anomalous group alone.
+        string[] required = ["act/dec.D", "act/pix.logit_up", "act/img.logit", "act/smp.z0", "act/txt.features"];
+        foreach (string name in required.Where(golden.Has))
+            Assert.Contains(name, seen);
+
+        void Compare(string key, Tensor value)
+        {
+            if (!golden.Has(key))
+                return;
+            seen.Add(key);
+            Near(key, backend.Download(value), value.Shape);
+        }
+
+        void Near(string key, float[] actual, Shape? shape = null)
+        {
+            float[] want = shape is { } s ? Part(golden, key, s) : golden.Floats(key);
+            double error = RelativeError(actual, want), allowed = golden.Allowed(key);
+            if (!(error <= allowed))
+                failures.Add($"{key}: relative error {error:g3}, allowed {allowed:g3}");
+        }
+    }
+
+    [Theory, MemberData(nameof(CasesOnBackends))]
+    public void Five_steps_match(string folder, string backendName)
+    {
+        using var golden = new GoldenCase(folder);
+        var backend = TestBackends.Open(backendName);
+        using var training = new GoldenTraining(golden, backend);
+        var (total, taken) = golden.Steps;
+        double[] history = golden.Doubles("loss/history");
+        List<string> failures = [];
+        for (int step = 0; step < taken; step++)
+        {
+            CompareLosses(golden, training.Step.Forward(), history.AsSpan(5 * step, 5), failures);
+            training.Step.Backward();
+            training.Model.Parameters.Update(Trainer.Settings(training.Options, step, total), Trainer.CouplingRate(training.Options, step, total));
+            foreach (string name in golden.Expected($"step{step + 1}/"))
+                CompareStep($"step{step + 1}/{name}", backend.Download(training.Model.Parameters.Value(name)), name);
+        }
+        Assert.True(failures.Count == 0, $"{failures.Count} tensors differ:\n{string.Join("\n", failures)}");
+
+        // Adam divides by |g|: an element whose gradient is at rounding level may move by up to eta either way in every step. So the
+        // tensor as a whole is compared and such elements are left out; their share is small.
+        void CompareStep(string key, float[] actual, string name)
+        {
+            float[] want = golden.Floats(key), gradient = golden.Floats("grad/" + name);
+            double floor = 1e-4 * gradient.Max(Math.Abs);
+            int[] kept = [.. Enumerable.Range(0, want.Length).Where(i => Math.Abs(gradient[i]) > floor)];
+            Assert.True(kept.Length > 0.9 * want.Length || gradient.Length < 100, $"{key}: {want.Length - kept.Length} of {want.Length} gradients are rounding noise.");
+            double error = RelativeError([.. kept.Select(i => actual[i])], [.. kept.Select(i => want[i])]), allowed = Math.Max(golden.Allowed(key), 1e-4);
+            if (!(error <= allowed))
+                failures.Add($"{key}: relative error {error:g3}, allowed {allowed:g3}");
+        }
+    }
+
+    private static void CompareLosses(GoldenCase golden, StepLosses losses, ReadOnlySpan<double> want, List<string> failures)
+    {
+        (string Name, double Value)[] parts =
+            [("total", losses.Total), ("dice", losses.Dice), ("focal", losses.Focal), ("img", losses.Image), ("align", losses.Alignment)];
+        double allowed = golden.Allowed("loss/history");
+        for (int i = 0; i < parts.Length; i++)
+            if (!(Math.Abs(parts[i].Value - want[i]) <= allowed * Math.Abs(want[i])))
+                failures.Add($"loss/{parts[i].Name}: {parts[i].Value:g9}, expected {want[i]:g9}, allowed relative error {allowed:g3}");
+    }
+
+    private static double RelativeError(float[] actual, float[] want)
+    {
+        Assert.Equal(want.Length, actual.Length);
+        double difference = 0, norm = 0;
+        for (int i = 0; i < want.Length; i++)
+        {
+            difference += ((double)actual[i] - want[i]) * ((double)actual[i] - want[i]);
+            norm += (double)want[i] * want[i];
+        }
+        return Math.Sqrt(difference / Math.Max(norm, 1e-60));
+    }
+
+    // The text tower's rows are cut after the last end of text; a frozen vision tower encodes the last half of the samples alone.
+    private static float[] Part(GoldenCase golden, string key, Shape shape)
+    {
+        float[] all = golden.Floats(key);
+        int[] full = golden.Shape(key);
+        if (all.Length == shape.Count)
+            return all;
+        if (full.Length == 3 && key.Contains("txt.", StringComparison.Ordinal))
+            return [.. Enumerable.Range(0, full[0]).SelectMany(n => all[(n * full[1] * full[2])..][..(shape[1] * full[2])])];
+        return all[^shape.Count..];
+    }
+}
