@@ -31,9 +31,3 @@ public sealed record FitOptions
     /// <summary>max(1, floor(L/2)) and max(1, floor(3L/4)), once where they are equal.</summary>
     private static int[] DefaultLayers(int layers) => [.. new[] { Math.Max(1, layers / 2), Math.Max(1, 3 * layers / 4) }.Distinct()];
 }
-
-/// <summary>How far long work has come.</summary>
-/// <param name="Stage">What is being done, for people: "encoding normal images".</param>
-/// <param name="Done">Units finished.</param>
-/// <param name="Total">Units in all.</param>
-public readonly record struct WorkProgress(string Stage, int Done, int Total);

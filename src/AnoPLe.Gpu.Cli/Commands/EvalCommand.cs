@@ -54,20 +54,23 @@ internal static class EvalCommand
         terminal.Note($"Model: {model.Describe()}");
         foreach (string line in dataset.Report().Split('\n', StringSplitOptions.RemoveEmptyEntries))
             terminal.Note(line.TrimEnd('\r'));
+        string? unsaved = null;
         EvalReport report = terminal.WithProgress(progress => new DatasetEvaluation(model, dataset, request.Shots, [.. Enumerable.Range(0, request.Seeds)],
-            request.HeatMaps ? Path.Combine(folder!, "heatmaps") : null, report => Save(folder, report)).Run(progress, terminal.Problem, cancellation));
+            request.HeatMaps ? Path.Combine(folder!, "heatmaps") : null, report => unsaved = Save(folder, report)).Run(progress, terminal.Problem, cancellation));
         terminal.ShowJson(report);
         string over = request.Seeds == 1 ? "seed 0" : $"mean ± sample deviation over {request.Seeds} seeds";
         terminal.Say($"Percent, higher is better; {over}:");
         terminal.Show(EvalTables.Table(report.Summary));
         if (report.Skipped.Count > 0)
             terminal.Note($"error: {report.Skipped.Count} test images could not be read and are not in these numbers.");
-        if (folder is not null)
+        if (unsaved is not null)
+            terminal.Note($"error: {unsaved} The numbers above are all there is.");
+        else if (folder is not null)
             terminal.Say($"Written: {Path.Combine(request.Output!, "results.json")}, results.csv{(request.HeatMaps ? ", heatmaps/" : "")}");
         if (request.HeatMaps)
             foreach (var run in report.Runs.Where(run => run.Seed == 0 && run.Shots == request.Shots.Max()))
                 terminal.Say($"  {run.Category}: {HeatMapFolder.Legend(run.Calibration)}");
-        return report.Skipped.Count == 0 ? CommandLine.Fine : CommandLine.Failed;
+        return report.Skipped.Count == 0 && unsaved is null ? CommandLine.Fine : CommandLine.Failed;
     }
 
     private static Dataset Choose(Dataset dataset, string[] names)
@@ -81,11 +84,20 @@ internal static class EvalCommand
         return dataset with { Categories = [.. dataset.Categories.Where(category => names.Contains(category.Name))] };
     }
 
-    private static void Save(string? folder, EvalReport report)
+    // Returns what went wrong: hours of evaluation must not be lost to a full disk, the table is still printed.
+    private static string? Save(string? folder, EvalReport report)
     {
         if (folder is null)
-            return;
-        OutputFiles.WriteText(Path.Combine(folder, "results.csv"), EvalTables.Csv(report.Runs));
-        OutputFiles.WriteText(Path.Combine(folder, "results.json"), ResultJson.Text(report) + "\n");
+            return null;
+        try
+        {
+            OutputFiles.WriteText(Path.Combine(folder, "results.csv"), EvalTables.Csv(report.Runs));
+            OutputFiles.WriteText(Path.Combine(folder, "results.json"), ResultJson.Text(report) + "\n");
+            return null;
+        }
+        catch (IOException e)
+        {
+            return e.Message;
+        }
     }
 }

@@ -51,9 +51,11 @@ internal static class OutputFiles
             }
             File.Move(temporary, path, overwrite: true);
         }
-        catch
+        catch (Exception e)
         {
             File.Delete(temporary);
+            if (e is IOException)
+                throw new IOException($"{path}: could not be written ({e.Message.TrimEnd('.')}). Free disk space or choose another folder; nothing half-written was left.", e);
             throw;
         }
     }

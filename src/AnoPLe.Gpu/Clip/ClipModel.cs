@@ -12,7 +12,7 @@ namespace AnoPLe.Gpu.Clip;
 public sealed class ClipModel : IDisposable
 {
     private readonly ClipWeights weights;
-    private readonly Dictionary<(int Batch, bool Class, string Taps), VisionActivations> activations = [];
+    private readonly Dictionary<(int Batch, bool Class, bool Patches, int Extra, string Taps), VisionActivations> activations = [];
     private readonly Lazy<TextEncoder> text;
     private bool disposed;
 
@@ -111,7 +111,7 @@ public sealed class ClipModel : IDisposable
     internal VisionActivations Activations(VisionRequest request)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        var key = (request.Batch, request.ClassFeature, string.Join(',', request.Taps));
+        var key = (request.Batch, request.ClassFeature, request.PatchTokens, request.ExtraTokens, string.Join(',', request.Taps));
         if (!activations.TryGetValue(key, out var found))
             activations[key] = found = Vision.CreateActivations(request);
         return found;

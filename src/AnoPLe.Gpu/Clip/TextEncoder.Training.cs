@@ -44,7 +44,7 @@ public sealed partial class TextEncoder
             if (j > 0 && j < prompts.Depth)
                 backend.TokenInjection.Forward(tape.Blocks[j].In, prompts.Layers[j], start: 1);
             var y = j + 1 < blocks.Length ? tape.Blocks[j + 1].In : tape.Out;
-            blocks[j].ForwardTape(y, tape.Blocks[j], tape.Scratch, causal: true, $"txt.L{j}.", observer);
+            blocks[j].ForwardTape(y, tape.Blocks[j], tape.Scratch, causal: true, observer);
         }
         backend.RowGather.Forward(tape.End, tape.Out, tape.EndRows);
         backend.LayerNorm.Forward(tape.Final, tape.End, lnFinalWeight, lnFinalBias, tape.FinalMean, tape.FinalRstd);
@@ -70,7 +70,7 @@ public sealed partial class TextEncoder
         backend.RowGather.BackwardInput(dx, tape.EndGradient, tape.EndRows);
         for (int j = blocks.Length - 1; j >= 0; j--)
         {
-            blocks[j].Backward(dx, tape.Blocks[j], tape.Scratch, causal: true, $"txt.L{j}.", observer);
+            blocks[j].Backward(dx, tape.Blocks[j], tape.Scratch, causal: true, observer);
             if (j == 0)
                 observer?.Invoke("txt.embed", dx);
             if (j < prompts.Depth)

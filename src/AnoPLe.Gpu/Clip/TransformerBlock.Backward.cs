@@ -21,10 +21,10 @@ public sealed partial class TransformerBlock
     /// <param name="tape">Its In is the input; everything else is filled.</param>
     /// <param name="scratch">Shared by all blocks of the tower.</param>
     /// <param name="causal">As in <see cref="Forward"/>.</param>
-    /// <param name="name">As in <see cref="Forward"/>.</param>
     /// <param name="observer">Is shown the activations, or null.</param>
-    internal void ForwardTape(Tensor y, BlockTape tape, BlockScratch scratch, bool causal, string name, ActivationObserver? observer)
+    internal void ForwardTape(Tensor y, BlockTape tape, BlockScratch scratch, bool causal, ActivationObserver? observer)
     {
+        string name = tape.Name;
         observer?.Invoke(name + "in", tape.In);
         backend.LayerNorm.Forward(scratch.Norm, tape.In, ln1Weight, ln1Bias, tape.Mean1, tape.Rstd1);
         observer?.Invoke(name + "ln_1", scratch.Norm);
@@ -64,10 +64,10 @@ public sealed partial class TransformerBlock
     /// <param name="tape">What <see cref="ForwardTape"/> left.</param>
     /// <param name="scratch">Shared by all blocks of the tower.</param>
     /// <param name="causal">As in <see cref="Forward"/>.</param>
-    /// <param name="name">As in <see cref="Forward"/>.</param>
     /// <param name="observer">Is shown the gradients under the activations' names, or null.</param>
-    internal void Backward(Tensor dx, BlockTape tape, BlockScratch scratch, bool causal, string name, ActivationObserver? observer)
+    internal void Backward(Tensor dx, BlockTape tape, BlockScratch scratch, bool causal, ActivationObserver? observer)
     {
+        string name = tape.Name;
         var w = transposed ?? throw new InvalidOperationException("EnableBackward comes before the first backward pass.");
         observer?.Invoke(name + "out", dx);
         observer?.Invoke(name + "mlp", dx);

@@ -38,7 +38,7 @@ public sealed partial class VisionEncoder
             if (j > 0 && j < prompts.Depth)
                 backend.TokenInjection.Forward(tape.Blocks[j].In, prompts.Layers[j], PromptRow(prompts));
             var y = j + 1 < blocks.Length ? tape.Blocks[j + 1].In : tape.Out;
-            blocks[j].ForwardTape(y, tape.Blocks[j], tape.Scratch, causal: false, $"vis.L{j}.", observer);
+            blocks[j].ForwardTape(y, tape.Blocks[j], tape.Scratch, causal: false, observer);
         }
         FinalNorm(cls, tape.Class, tape.Out);
         observer?.Invoke("vis.cls", cls);
@@ -72,7 +72,7 @@ public sealed partial class VisionEncoder
         FinalNormBackward(dx, tape.Patches, dpatches);
         for (int j = blocks.Length - 1; j >= 0; j--)
         {
-            blocks[j].Backward(dx, tape.Blocks[j], tape.Scratch, causal: false, $"vis.L{j}.", observer);
+            blocks[j].Backward(dx, tape.Blocks[j], tape.Scratch, causal: false, observer);
             // The previous block's output there was discarded, so its gradient is zero.
             if (j > 0 && j < prompts.Depth)
                 backend.TokenInjection.BackwardTokens(promptGradients[j], dx, PromptRow(prompts));

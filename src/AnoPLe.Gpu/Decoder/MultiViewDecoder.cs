@@ -12,20 +12,21 @@ namespace AnoPLe.Gpu.Decoder;
 internal sealed class MultiViewDecoder : IDisposable
 {
     private readonly Backend backend;
-    private readonly ParameterStore parameters;
     private readonly TrainableLinear up1, up2, outLayer;
+    private readonly Level level1, level2;
 
     /// <summary>Packs the parameters; call <see cref="Refresh"/> before the first pass.</summary>
     /// <param name="parameters">Holds what <see cref="DecoderShape.Declare"/> names.</param>
     /// <param name="shape">Sizes.</param>
     public MultiViewDecoder(ParameterStore parameters, DecoderShape shape)
     {
-        this.parameters = parameters;
         Shape = shape;
         backend = parameters.Backend;
         up1 = new TrainableLinear(parameters, "decoder.up1.weight", null, 4 * shape.Hidden, shape.VisionWidth, WeightLayout.InOut);
         up2 = new TrainableLinear(parameters, "decoder.up2.weight", null, 4 * shape.Hidden, shape.Hidden, WeightLayout.InOut);
         outLayer = new TrainableLinear(parameters, "decoder.out.weight", "decoder.out.bias", shape.EmbedDim, shape.Hidden);
+        level1 = new Level(parameters, "1");
+        level2 = new Level(parameters, "2");
     }
 
     /// <summary>Sizes.</summary>
@@ -51,14 +52,14 @@ internal sealed class MultiViewDecoder : IDisposable
         else
             backend.Copy(a.Input, tokens);
         observer?.Invoke("dec.in", a.Input);
-        backend.TransposedConv2x2.Forward(a.Up1, a.Cells1, a.InputGrid, up1.Packed, Value("up1.bias"));
+        backend.TransposedConv2x2.Forward(a.Up1, a.Cells1, a.InputGrid, up1.Packed, level1.UpBias);
         observer?.Invoke("dec.up1", a.Up1);
-        backend.LayerNorm.Forward(a.Norm1, a.Up1, Value("ln1.weight"), Value("ln1.bias"), a.Mean1, a.Rstd1);
+        backend.LayerNorm.Forward(a.Norm1, a.Up1, level1.NormWeight, level1.NormBias, a.Mean1, a.Rstd1);
         observer?.Invoke("dec.ln1", a.Norm1);
         backend.ElementwiseActivation.Forward(a.Gelu1, a.Norm1, Activation.Gelu);
-        backend.TransposedConv2x2.Forward(a.Up2, a.Cells2, a.Gelu1, up2.Packed, Value("up2.bias"));
+        backend.TransposedConv2x2.Forward(a.Up2, a.Cells2, a.Gelu1, up2.Packed, level2.UpBias);
         observer?.Invoke("dec.up2", a.Up2);
-        backend.LayerNorm.Forward(a.Norm2, a.Up2, Value("ln2.weight"), Value("ln2.bias"), a.Mean2, a.Rstd2);
+        backend.LayerNorm.Forward(a.Norm2, a.Up2, level2.NormWeight, level2.NormBias, a.Mean2, a.Rstd2);
         observer?.Invoke("dec.ln2", a.Norm2);
         backend.ElementwiseActivation.Forward(a.Gelu2, a.Norm2, Activation.Gelu);
         outLayer.Forward(a.Features, a.Gelu2);
@@ -75,37 +76,35 @@ internal sealed class MultiViewDecoder : IDisposable
         observer?.Invoke("dec.D", d.Features);
         outLayer.BackwardParameters(d.Features, a.Gelu2);
         outLayer.BackwardInput(d.Norm2, d.Features);
-        Level(d.Norm2, d.Up2, a.Norm2, a.Up2, a.Mean2, a.Rstd2, "ln2", observer);
-        Deconvolve(d.Norm1, d.Cells2, d.Up2, a.Gelu1, up2, "up2");
-        Level(d.Norm1, d.Up1, a.Norm1, a.Up1, a.Mean1, a.Rstd1, "ln1", observer);
-        Deconvolve(d.InputGrid, d.Cells1, d.Up1, a.InputGrid, up1, "up1");
+        BackwardNorm(d.Norm2, d.Up2, a.Norm2, a.Up2, a.Mean2, a.Rstd2, level2);
+        observer?.Invoke("dec.ln2", d.Norm2);
+        observer?.Invoke("dec.up2", d.Up2);
+        BackwardUp(d.Norm1, d.Cells2, d.Up2, a.Gelu1, up2, level2);
+        BackwardNorm(d.Norm1, d.Up1, a.Norm1, a.Up1, a.Mean1, a.Rstd1, level1);
+        observer?.Invoke("dec.ln1", d.Norm1);
+        observer?.Invoke("dec.up1", d.Up1);
+        BackwardUp(d.InputGrid, d.Cells1, d.Up1, a.InputGrid, up1, level1);
         observer?.Invoke("dec.in", d.Input);
         if (signalGradient is not null)
             backend.ViewSignal.BackwardParameters(signalGradient, d.Input);
     }
 
     // Through GELU and the layer norm before it; dnorm arrives as the gradient of GELU's output.
-    private void Level(Tensor dnorm, Tensor dup, Tensor norm, Tensor up, Tensor mean, Tensor rstd, string name, ActivationObserver? observer)
+    private void BackwardNorm(Tensor dnorm, Tensor dup, Tensor norm, Tensor up, Tensor mean, Tensor rstd, Level level)
     {
         backend.ElementwiseActivation.BackwardInput(dnorm, dnorm, norm, Activation.Gelu);
-        observer?.Invoke("dec." + name, dnorm);
-        backend.LayerNorm.BackwardParameters(Gradient(name + ".weight"), Gradient(name + ".bias"), dnorm, up, mean, rstd);
+        backend.LayerNorm.BackwardParameters(level.Gradients.NormWeight, level.Gradients.NormBias, dnorm, up, mean, rstd);
         backend.Clear(dup);
-        backend.LayerNorm.BackwardInput(dup, dnorm, up, Value(name + ".weight"), mean, rstd);
-        observer?.Invoke("dec." + (name == "ln1" ? "up1" : "up2"), dup);
+        backend.LayerNorm.BackwardInput(dup, dnorm, up, level.NormWeight, mean, rstd);
     }
 
-    private void Deconvolve(Tensor dx, Tensor dcells, Tensor dy, Tensor x, TrainableLinear layer, string name)
+    private void BackwardUp(Tensor dx, Tensor dcells, Tensor dy, Tensor x, TrainableLinear layer, Level level)
     {
         var op = backend.TransposedConv2x2;
         op.GatherCells(dcells, dy);
-        op.BackwardParameters(Gradient(name + ".weight"), Gradient(name + ".bias"), dcells, dy, x);
+        op.BackwardParameters(level.Gradients.UpWeight, level.Gradients.UpBias, dcells, dy, x);
         op.BackwardInput(dx, dcells, layer.PackedTransposed);
     }
-
-    private Tensor Value(string name) => parameters.Value("decoder." + name);
-
-    private Tensor Gradient(string name) => parameters.Gradient("decoder." + name);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -113,5 +112,23 @@ internal sealed class MultiViewDecoder : IDisposable
         up1.Dispose();
         up2.Dispose();
         outLayer.Dispose();
+    }
+
+    /// <summary>Parameters of one doubling of the grid that are not packed, and the gradients of all.</summary>
+    private sealed class Level(ParameterStore parameters, string number)
+    {
+        private readonly (Tensor, Tensor, Tensor, Tensor)? gradients = parameters.IsTrainable
+            ? (parameters.Gradient($"decoder.up{number}.weight"), parameters.Gradient($"decoder.up{number}.bias"),
+                parameters.Gradient($"decoder.ln{number}.weight"), parameters.Gradient($"decoder.ln{number}.bias"))
+            : null;
+
+        public Tensor UpBias { get; } = parameters.Value($"decoder.up{number}.bias");
+
+        public Tensor NormWeight { get; } = parameters.Value($"decoder.ln{number}.weight");
+
+        public Tensor NormBias { get; } = parameters.Value($"decoder.ln{number}.bias");
+
+        public (Tensor UpWeight, Tensor UpBias, Tensor NormWeight, Tensor NormBias) Gradients => gradients
+            ?? throw new InvalidOperationException("These parameters were loaded for scoring and have no gradients.");
     }
 }

@@ -48,9 +48,11 @@ internal static class ImageFile
             }
             File.Move(temporary, full, overwrite: true);
         }
-        catch
+        catch (Exception e)
         {
             File.Delete(temporary);
+            if (e is IOException)
+                throw new IOException($"{path}: could not be written ({e.Message.TrimEnd('.')}). Free disk space or choose another folder; nothing half-written was left.", e);
             throw;
         }
     }

@@ -12,12 +12,15 @@ internal sealed class ParameterStore : IDisposable
 {
     private const int Alignment = 16; // a cache line and every vector
     private readonly Arena arena;
-    private readonly Tensor values, gradients, first, second, norm;
-    private readonly Dictionary<string, (Tensor Value, Tensor Gradient, Tensor First, Tensor Second)> byName = new(StringComparer.Ordinal);
-    private readonly Segment[] segments;
+    private readonly Tensor values;
+    private readonly Training? training;
+    private readonly Dictionary<string, Tensor> byName = new(StringComparer.Ordinal);
 
-    /// <summary>Takes memory and clears the moments. <see cref="Initialize"/> or writing to <see cref="Value"/> fill them.</summary>
-    public ParameterStore(Backend backend, IReadOnlyList<ParameterDeclaration> declarations)
+    /// <summary>Takes memory, all zeros. <see cref="Initialize"/> or writing to <see cref="Value"/> fill the values.</summary>
+    /// <param name="backend">Where they live.</param>
+    /// <param name="declarations">What there is.</param>
+    /// <param name="isTrainable">Without it there are values alone: for a detector that only scores.</param>
+    public ParameterStore(Backend backend, IReadOnlyList<ParameterDeclaration> declarations, bool isTrainable = true)
     {
         Backend = backend;
         Declarations = declarations;
@@ -38,15 +41,9 @@ internal sealed class ParameterStore : IDisposable
         try
         {
             values = arena.Take("param", new(total));
-            gradients = arena.Take("grad", new(total));
-            first = arena.Take("adam.m", new(total));
-            second = arena.Take("adam.v", new(total));
-            norm = arena.Take("grad.norm", new(1));
-            arena.Seal();
             backend.Clear(values);
-            backend.Clear(gradients);
-            backend.Clear(first);
-            backend.Clear(second);
+            training = isTrainable ? new Training(arena, values, places, groups) : null;
+            arena.Seal();
         }
         catch
         {
@@ -54,14 +51,7 @@ internal sealed class ParameterStore : IDisposable
             throw;
         }
         foreach (var (declaration, offset) in places)
-        {
-            var shape = declaration.Shape;
-            byName.Add(declaration.Name, (values.View(declaration.Name, shape, offset), gradients.View("grad/" + declaration.Name, shape, offset),
-                first.View("adam.m/" + declaration.Name, shape, offset), second.View("adam.v/" + declaration.Name, shape, offset)));
-        }
-        segments = [.. groups.Select(g => new Segment(g.Group, Part(values, g), Part(gradients, g), Part(first, g), Part(second, g)))];
-
-        static Tensor Part(Tensor whole, (ParameterGroup Group, int Offset, int Count) g) => whole.View($"{whole.Name}.{g.Group}", new(g.Count), g.Offset);
+            byName.Add(declaration.Name, values.View(declaration.Name, declaration.Shape, offset));
     }
 
     /// <summary>Where they are.</summary>
@@ -71,16 +61,18 @@ internal sealed class ParameterStore : IDisposable
     public IReadOnlyList<ParameterDeclaration> Declarations { get; }
 
     /// <summary>A parameter.</summary>
-    public Tensor Value(string name) => byName[name].Value;
+    public Tensor Value(string name) => byName[name];
 
     /// <summary>Its gradient.</summary>
-    public Tensor Gradient(string name) => byName[name].Gradient;
+    public Tensor Gradient(string name) => Trained.ByName[name].Gradient;
 
     /// <summary>AdamW's moments of a parameter.</summary>
-    public (Tensor First, Tensor Second) Moments(string name) => (byName[name].First, byName[name].Second);
+    public (Tensor First, Tensor Second) Moments(string name) => (Trained.ByName[name].First, Trained.ByName[name].Second);
 
-    /// <summary>Whether there is such a parameter.</summary>
-    public bool Contains(string name) => byName.ContainsKey(name);
+    /// <summary>Whether there are gradients and moments.</summary>
+    public bool IsTrainable => training is not null;
+
+    private Training Trained => training ?? throw new InvalidOperationException("These parameters were loaded for scoring and have no gradients.");
 
     /// <summary>First values: normal numbers that depend on the seed, the name and the position alone, or constants.</summary>
     public void Initialize(ulong seed)
@@ -97,14 +89,14 @@ internal sealed class ParameterStore : IDisposable
     }
 
     /// <summary>Sets all gradients to zero, because backward operations add.</summary>
-    public void ClearGradients() => Backend.Clear(gradients);
+    public void ClearGradients() => Backend.Clear(Trained.Gradients);
 
     /// <summary>Norm of all gradients together; not finite when one of them is not.</summary>
     public float GradientNorm()
     {
-        Backend.SquaredNorm.Forward(norm, gradients);
+        Backend.SquaredNorm.Forward(Trained.Norm, Trained.Gradients);
         Span<float> square = stackalloc float[1];
-        Backend.Read(norm, square);
+        Backend.Read(Trained.Norm, square);
         return MathF.Sqrt(square[0]);
     }
 
@@ -113,7 +105,7 @@ internal sealed class ParameterStore : IDisposable
     /// <param name="couplingRate">Rate of the couplings.</param>
     public void Update(AdamWStep step, double couplingRate)
     {
-        foreach (var segment in segments)
+        foreach (var segment in Trained.Segments)
         {
             bool isCoupling = segment.Group is ParameterGroup.CouplingWeight or ParameterGroup.CouplingBias;
             bool decays = segment.Group is ParameterGroup.CouplingWeight or ParameterGroup.DecoderWeight;
@@ -129,4 +121,34 @@ internal sealed class ParameterStore : IDisposable
     public void Dispose() => arena.Dispose();
 
     private sealed record Segment(ParameterGroup Group, Tensor Values, Tensor Gradients, Tensor First, Tensor Second);
+
+    /// <summary>What only training needs: gradients, moments, and the runs of the optimiser's groups.</summary>
+    private sealed class Training
+    {
+        public Training(Arena arena, Tensor values, IReadOnlyList<(ParameterDeclaration Declaration, int Offset)> places,
+            IReadOnlyList<(ParameterGroup Group, int Offset, int Count)> groups)
+        {
+            Gradients = arena.Take("grad", values.Shape);
+            Tensor first = arena.Take("adam.m", values.Shape), second = arena.Take("adam.v", values.Shape);
+            Norm = arena.Take("grad.norm", new(1));
+            foreach (var tensor in new[] { Gradients, first, second })
+                arena.Backend.Clear(tensor);
+            foreach (var (declaration, offset) in places)
+                ByName.Add(declaration.Name, (View(Gradients, declaration, offset), View(first, declaration, offset), View(second, declaration, offset)));
+            Segments = [.. groups.Select(g => new Segment(g.Group, Run(values, g), Run(Gradients, g), Run(first, g), Run(second, g)))];
+        }
+
+        public Tensor Gradients { get; }
+
+        public Tensor Norm { get; }
+
+        public Dictionary<string, (Tensor Gradient, Tensor First, Tensor Second)> ByName { get; } = new(StringComparer.Ordinal);
+
+        public Segment[] Segments { get; }
+
+        private static Tensor View(Tensor whole, ParameterDeclaration declaration, int offset) =>
+            whole.View($"{whole.Name}/{declaration.Name}", declaration.Shape, offset);
+
+        private static Tensor Run(Tensor whole, (ParameterGroup Group, int Offset, int Count) g) => whole.View($"{whole.Name}.{g.Group}", new(g.Count), g.Offset);
+    }
 }

@@ -10,10 +10,11 @@ namespace AnoPLe.Gpu.Parameters;
 internal sealed class TrainableLinear : IDisposable
 {
     private readonly Linear op;
-    private readonly Tensor weight, weightGradient;
-    private readonly Tensor? bias, biasGradient;
+    private readonly Tensor weight;
+    private readonly Tensor? bias, weightGradient, biasGradient;
     private readonly WeightLayout layout;
-    private readonly PackedLinear forward, transposed;
+    private readonly PackedLinear forward;
+    private readonly PackedLinear? transposed;
 
     /// <summary>Packs a parameter; the packed copies are undefined until <see cref="Refresh"/>.</summary>
     /// <param name="parameters">Owner of the weight and the bias.</param>
@@ -27,14 +28,13 @@ internal sealed class TrainableLinear : IDisposable
         op = parameters.Backend.Linear;
         this.layout = layout;
         weight = parameters.Value(weightName);
-        weightGradient = parameters.Gradient(weightName);
-        if (biasName is not null)
-        {
-            bias = parameters.Value(biasName);
-            biasGradient = parameters.Gradient(biasName);
-        }
+        bias = biasName is null ? null : parameters.Value(biasName);
         var zeros = new float[outFeatures * inFeatures];
         forward = op.Pack(weightName, zeros, bias is null ? [] : new float[outFeatures], outFeatures, inFeatures, layout);
+        if (!parameters.IsTrainable)
+            return;
+        weightGradient = parameters.Gradient(weightName);
+        biasGradient = biasName is null ? null : parameters.Gradient(biasName);
         transposed = op.PackTransposed(weightName + "^T", zeros, outFeatures, inFeatures, layout);
     }
 
@@ -42,25 +42,26 @@ internal sealed class TrainableLinear : IDisposable
     public PackedLinear Packed => forward;
 
     /// <summary>The packed transposed weight.</summary>
-    public PackedLinear PackedTransposed => transposed;
+    public PackedLinear PackedTransposed => transposed ?? throw new InvalidOperationException("These parameters were loaded for scoring and have no gradients.");
 
     /// <summary>Brings the packed copies up to date after the parameters changed.</summary>
     public void Refresh()
     {
         op.Repack(forward, weight, bias, layout);
-        op.Repack(transposed, weight, null, layout == WeightLayout.OutIn ? WeightLayout.InOut : WeightLayout.OutIn);
+        if (transposed is not null)
+            op.Repack(transposed, weight, null, layout == WeightLayout.OutIn ? WeightLayout.InOut : WeightLayout.OutIn);
     }
 
     /// <summary>y = x W^T + b.</summary>
     public void Forward(Tensor y, Tensor x) => op.Forward(y, x, forward);
 
     /// <summary>dx = dy W, or dx += dy W.</summary>
-    public void BackwardInput(Tensor dx, Tensor dy, bool accumulate = false) => op.BackwardInput(dx, dy, transposed, accumulate);
+    public void BackwardInput(Tensor dx, Tensor dy, bool accumulate = false) => op.BackwardInput(dx, dy, PackedTransposed, accumulate);
 
     /// <summary>dW += dy^T x, db += sum of dy.</summary>
     public void BackwardParameters(Tensor dy, Tensor x)
     {
-        op.BackwardParameters(weightGradient, dy, x, layout);
+        op.BackwardParameters(weightGradient!, dy, x, layout);
         if (biasGradient is not null)
             op.BackwardBias(biasGradient, dy);
     }
@@ -69,6 +70,6 @@ internal sealed class TrainableLinear : IDisposable
     public void Dispose()
     {
         forward.Dispose();
-        transposed.Dispose();
+        transposed?.Dispose();
     }
 }

@@ -9,7 +9,6 @@ namespace AnoPLe.Gpu.Prompts;
 /// </summary>
 internal sealed class PromptLearner : IDisposable
 {
-    private readonly PromptShape shape;
     private readonly Backend backend;
     private readonly Arena arena;
     private readonly List<Layer> layers = [];
@@ -19,7 +18,6 @@ internal sealed class PromptLearner : IDisposable
     /// <param name="shape">Which prompts there are.</param>
     public PromptLearner(ParameterStore parameters, PromptShape shape)
     {
-        this.shape = shape;
         backend = parameters.Backend;
         arena = new Arena(backend);
         try
@@ -70,10 +68,10 @@ internal sealed class PromptLearner : IDisposable
     /// <summary>Clears the gradients of the coupled prompts, before the towers' backward passes.</summary>
     public void ClearGradients()
     {
-        foreach (var gradient in TextGradients)
-            backend.Clear(gradient);
-        foreach (var gradient in VisualGradients)
-            backend.Clear(gradient);
+        for (int j = 0; j < TextGradients.Count; j++)
+            backend.Clear(TextGradients[j]);
+        for (int j = 0; j < VisualGradients.Count; j++)
+            backend.Clear(VisualGradients[j]);
     }
 
     /// <summary>Splits the gradients into direct and coupled rows (E): v2t gives dW += E^T P^v, db += sum E, dP^v += E W; t2v likewise.</summary>

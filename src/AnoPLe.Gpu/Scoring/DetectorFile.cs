@@ -6,13 +6,14 @@ using AnoPLe.Gpu.Weights;
 namespace AnoPLe.Gpu.Scoring;
 
 /// <summary>
-/// A detector's file: safetensors with tensors bank.0.LAYER (M, C) and text.0 (2, d), and metadata. Nothing in it is executed, and it is
-/// validated whole before a detector is made of it.
+/// A detector's file: safetensors with tensors bank.CLASS.LAYER (M, C) and text.CLASS (2, d), of a trained one also what
+/// <see cref="TrainedStateFile"/> says, and metadata. Nothing in it is executed, and it is validated whole before a detector is made of it.
 /// </summary>
 internal static class DetectorFile
 {
     private const string Format = "anople-detector";
-    private const int Version = 1;
+    private const int Version = 2;
+    private const int MostClasses = 10_000;
 
     // What Preprocessing does to an image; a file made with anything else would not fit.
     private const string PreprocessingName = "pillow-bicubic whole-image clip-mean-std";
@@ -24,24 +25,32 @@ internal static class DetectorFile
         {
             ["format"] = Format,
             ["version"] = Version.ToString(CultureInfo.InvariantCulture),
-            ["class_names"] = JsonSerializer.Serialize(new[] { state.ClassName }),
+            ["class_names"] = JsonSerializer.Serialize(state.Classes.Select(c => c.Name)),
             ["weights_sha256"] = state.WeightsHash,
             ["memory_layers"] = JsonSerializer.Serialize(state.Layers),
             ["smooth_sigma"] = Text(state.SmoothSigma),
-            ["threshold"] = Text(state.Calibration.Threshold),
-            ["threshold_source"] = state.Calibration.Source,
-            ["normal_scores"] = JsonSerializer.Serialize(state.Calibration.NormalScores),
-            ["shots"] = JsonSerializer.Serialize(state.Shots),
+            ["thresholds"] = JsonSerializer.Serialize(state.Classes.Select(c => Text(c.Calibration.Threshold))),
+            ["threshold_sources"] = JsonSerializer.Serialize(state.Classes.Select(c => c.Calibration.Source)),
+            ["normal_scores"] = JsonSerializer.Serialize(state.Classes.Select(c => c.Calibration.NormalScores)),
+            ["shots"] = JsonSerializer.Serialize(state.Classes.Select(c => c.Shots)),
             ["preprocessing"] = PreprocessingName,
         };
-        int C = state.VisionWidth, d = state.TextFeatures.Length / 2;
-        List<SafetensorsDeclaration> tensors = [new("text.0", SafetensorsType.F32, 2, d)];
-        for (int l = 0; l < state.Layers.Count; l++)
-            tensors.Add(new(BankName(state.Layers[l]), SafetensorsType.F32, state.BankRows[l].Length / C, C));
-        using var writer = SafetensorsWriter.Create(path, tensors, metadata);
-        writer.Write("text.0", state.TextFeatures);
-        for (int l = 0; l < state.Layers.Count; l++)
-            writer.Write(BankName(state.Layers[l]), state.BankRows[l]);
+        int C = state.VisionWidth, K = state.Classes.Count, d = state.TextFeatures.Length / (2 * K);
+        List<(SafetensorsDeclaration Declaration, float[] Values)> tensors = [];
+        for (int k = 0; k < K; k++)
+        {
+            tensors.Add((new($"text.{k}", SafetensorsType.F32, 2, d), state.TextFeatures[(2 * k * d)..(2 * (k + 1) * d)]));
+            for (int l = 0; l < state.Layers.Count; l++)
+            {
+                float[] rows = state.Classes[k].BankRows[l];
+                tensors.Add((new(BankName(k, state.Layers[l]), SafetensorsType.F32, rows.Length / C, C), rows));
+            }
+        }
+        if (state.Trained is { } trained)
+            TrainedStateFile.Write(trained, C, metadata, tensors);
+        using var writer = SafetensorsWriter.Create(path, [.. tensors.Select(t => t.Declaration)], metadata);
+        foreach (var (declaration, values) in tensors)
+            writer.Write(declaration.Name, values);
         writer.Commit();
     }
 
@@ -49,36 +58,46 @@ internal static class DetectorFile
     public static DetectorState Load(string path, ClipModel clip)
     {
         using var file = SafetensorsFile.Open(path);
-        var read = new DetectorFileReader(path, file.Metadata);
+        var read = new DetectorFileReader(path, file.Metadata, "a detector", "Fit or train the detector again");
         read.Check(read.Text("format") == Format, $"is not a detector (its format is '{read.Text("format")}', expected '{Format}')");
         int version = read.Json<int>("version");
-        read.Check(version == Version, $"has format version {version}, this program reads {Version}: update it, or fit the detector again");
+        read.Check(version == Version, $"has format version {version}, this program reads {Version}: update it, or make the detector again");
         string hash = read.Text("weights_sha256");
         read.Check(hash == clip.WeightsHash,
-            $"was made with other CLIP weights (SHA-256 {hash}, the loaded ones have {clip.WeightsHash}): load those weights, or fit the detector again");
+            $"was made with other CLIP weights (SHA-256 {hash}, the loaded ones have {clip.WeightsHash}): load those weights, or make the detector again");
         read.Check(read.Text("preprocessing") == PreprocessingName,
-            $"was made with another preprocessing ('{read.Text("preprocessing")}', this program does '{PreprocessingName}'): fit the detector again");
-        int C = clip.Config.VisionWidth, d = clip.Config.EmbedDim;
+            $"was made with another preprocessing ('{read.Text("preprocessing")}', this program does '{PreprocessingName}'): make the detector again");
+        var trained = TrainedStateFile.Read(read, file, clip);
         int[] layers = read.Json<int[]>("memory_layers");
-        read.Check(layers.Length > 0 && layers.All(l => l >= 1 && l <= clip.Config.VisionLayers) && layers.SequenceEqual(layers.Distinct().Order()),
+        read.Check((layers.Length > 0 || trained is { Options.UseMemoryBank: false }) && layers.All(l => l >= 1 && l <= clip.Config.VisionLayers)
+            && layers.SequenceEqual(layers.Distinct().Order()),
             $"has memory layers [{string.Join(", ", layers)}], expected ascending blocks of 1 to {clip.Config.VisionLayers}");
         string[] names = read.Json<string[]>("class_names");
-        read.Check(names.Length == 1, $"has {names.Length} classes, expected 1");
+        read.Check(names.Length is >= 1 and <= MostClasses && names.Distinct().Count() == names.Length, $"has {names.Length} classes, expected 1 to {MostClasses} different ones");
         return new DetectorState
         {
-            ClassName = names[0],
             WeightsHash = hash,
             Layers = layers,
-            BankRows = [.. layers.Select(layer => read.Rows(file, BankName(layer), C))],
-            VisionWidth = C,
-            TextFeatures = read.Rows(file, "text.0", d, rows: 2),
+            VisionWidth = clip.Config.VisionWidth,
+            TextFeatures = [.. names.SelectMany((_, k) => read.Rows(file, $"text.{k}", clip.Config.EmbedDim, rows: 2))],
             SmoothSigma = read.SmoothSigma(),
-            Calibration = new(read.Number("threshold"), read.Text("threshold_source"), read.Json<float[]>("normal_scores")),
-            Shots = read.Json<Shot[]>("shots"),
+            Classes = ReadClasses(read, file, names, layers, clip.Config.VisionWidth),
+            Trained = trained,
         };
     }
 
-    private static string BankName(int layer) => $"bank.0.{layer}";
+    private static ClassState[] ReadClasses(DetectorFileReader read, SafetensorsFile file, string[] names, int[] layers, int C)
+    {
+        string[] thresholds = read.Json<string[]>("thresholds"), sources = read.Json<string[]>("threshold_sources");
+        float[][] scores = read.Json<float[][]>("normal_scores");
+        Shot[][] shots = read.Json<Shot[][]>("shots");
+        read.Check(thresholds.Length == names.Length && sources.Length == names.Length && scores.Length == names.Length && shots.Length == names.Length,
+            $"has {names.Length} classes, {thresholds.Length} thresholds, {sources.Length} sources, {scores.Length} lists of scores and {shots.Length} of shots, expected as many of each");
+        return [.. names.Select((name, k) => new ClassState(name, [.. layers.Select(layer => read.Rows(file, BankName(k, layer), C))],
+            new(read.Number("thresholds", thresholds[k]), sources[k], scores[k]), shots[k]))];
+    }
+
+    private static string BankName(int k, int layer) => $"bank.{k}.{layer}";
 
     private static string Text(float value) => value.ToString("R", CultureInfo.InvariantCulture);
 }

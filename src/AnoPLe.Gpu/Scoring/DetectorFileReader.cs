@@ -1,13 +1,18 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
+using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
 using AnoPLe.Gpu.Weights;
 
 namespace AnoPLe.Gpu.Scoring;
 
-/// <summary>Reads single values of a detector's file; whatever is missing or malformed is an error that names the file and the field.</summary>
-internal sealed class DetectorFileReader(string path, IReadOnlyDictionary<string, string> metadata)
+/// <summary>Reads single values of a file of ours; whatever is missing or malformed is an error that names the file and the field.</summary>
+/// <param name="path">The file.</param>
+/// <param name="metadata">Its metadata.</param>
+/// <param name="kind">What it should be, "a detector".</param>
+/// <param name="remedy">What to do when it is damaged, "Fit it again".</param>
+internal sealed class DetectorFileReader(string path, IReadOnlyDictionary<string, string> metadata, string kind, string remedy)
 {
     /// <summary>Throws with "FILE ..." unless the condition holds.</summary>
     public void Check([DoesNotReturnIf(false)] bool condition, string problem)
@@ -16,50 +21,65 @@ internal sealed class DetectorFileReader(string path, IReadOnlyDictionary<string
             throw new InvalidDataException($"{path} {problem}.");
     }
 
+    /// <summary>Whether there is a metadata field.</summary>
+    public bool Has(string field) => metadata.ContainsKey(field);
+
     /// <summary>A metadata field as it is.</summary>
     public string Text(string field)
     {
-        Check(metadata.TryGetValue(field, out string? value), $"has no metadata field '{field}': it is not a detector, or it is damaged. Fit it again");
+        Check(metadata.TryGetValue(field, out string? value), $"has no metadata field '{field}': it is not {kind}, or it is damaged. {remedy}");
         return value;
     }
 
     /// <summary>A metadata field holding JSON.</summary>
-    public T Json<T>(string field)
+    public T Json<T>(string field) => Parsed(field, text => JsonSerializer.Deserialize<T>(text) ?? throw new JsonException("null"));
+
+    /// <summary>A metadata field in a form of ours.</summary>
+    public T Parsed<T>(string field, Func<string, T> parse)
     {
         string text = Text(field);
         try
         {
-            if (JsonSerializer.Deserialize<T>(text) is { } value)
-                return value;
+            return parse(text);
         }
         catch (JsonException)
         {
-            // The message below says all there is to say.
+            throw new InvalidDataException($"{path} has a malformed metadata field '{field}': '{Shorten(text)}', expected JSON of {typeof(T).Name}. {remedy}.");
         }
-        throw new InvalidDataException($"{path} has a malformed metadata field '{field}': '{Shorten(text)}', expected JSON of {typeof(T).Name}. Fit the detector again.");
     }
 
-    /// <summary>A metadata field holding a finite number.</summary>
-    public float Number(string field)
+    /// <summary>A finite number.</summary>
+    public float Number(string field, string text)
     {
-        string text = Text(field);
         Check(float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value),
-            $"has '{Shorten(text)}' for '{field}', expected a finite number. Fit the detector again");
+            $"has '{Shorten(text)}' for '{field}', expected a finite number. {remedy}");
         return value;
     }
 
     /// <summary>The smoothing of the maps, in the range that the operation takes.</summary>
     public float SmoothSigma()
     {
-        float sigma = Number("smooth_sigma");
+        float sigma = Number("smooth_sigma", Text("smooth_sigma"));
         Check(sigma > 0 && GaussianBlur.Radius(sigma) <= GaussianBlur.MaxRadius, $"has a smooth_sigma of {sigma}, expected a value above 0 and below {GaussianBlur.MaxRadius / 4}");
         return sigma;
+    }
+
+    /// <summary>A tensor of exactly this shape, all of it finite.</summary>
+    public float[] Floats(SafetensorsFile file, string name, Shape expected)
+    {
+        Check(file.Contains(name), $"has no tensor '{name}': it is damaged. {remedy}");
+        var shape = file.Find(name).Shape;
+        Check(shape.SequenceEqual(Enumerable.Range(0, expected.Rank).Select(i => (long)expected[i])),
+            $"has a tensor '{name}' of shape [{string.Join(", ", shape)}], expected {expected}");
+        float[] values = file.ReadFloats(name);
+        Check(values.All(float.IsFinite), $"has a tensor '{name}' with values that are not finite: it is damaged. {remedy}");
+        return values;
     }
 
     /// <summary>A matrix of finite unit rows.</summary>
     public float[] Rows(SafetensorsFile file, string name, int width, int? rows = null)
     {
-        Check(file.Contains(name), $"has no tensor '{name}': it is damaged. Fit the detector again");
+        Check(file.Contains(name), $"has no tensor '{name}': it is damaged. {remedy}");
         var shape = file.Find(name).Shape;
         Check(shape.Count == 2 && shape[1] == width && shape[0] >= 1 && (rows is null || shape[0] == rows),
             $"has a tensor '{name}' of shape [{string.Join(", ", shape)}], expected [{rows?.ToString(CultureInfo.InvariantCulture) ?? "M"}, {width}]");
@@ -69,7 +89,7 @@ internal sealed class DetectorFileReader(string path, IReadOnlyDictionary<string
             double square = 0;
             foreach (float v in values.AsSpan(r, width))
                 square += (double)v * v;
-            Check(Math.Abs(square - 1) < 1e-3 || square == 0, $"has a row in '{name}' of length {Math.Sqrt(square):g4}, expected 1: it is damaged. Fit the detector again");
+            Check(Math.Abs(square - 1) < 1e-3 || square == 0, $"has a row in '{name}' of length {Math.Sqrt(square):g4}, expected 1: it is damaged. {remedy}");
         }
         return values;
     }

@@ -13,10 +13,11 @@ internal sealed class MemoryBank : IDisposable
 
     /// <summary>Packs rows that are already unit vectors.</summary>
     /// <param name="backend">Where the look-ups run.</param>
+    /// <param name="k">Class, for names.</param>
     /// <param name="layers">1-based blocks, ascending.</param>
     /// <param name="rows">For every layer, M rows of <paramref name="width"/> values.</param>
     /// <param name="width">Width of the vision tower.</param>
-    public MemoryBank(Backend backend, IReadOnlyList<int> layers, IReadOnlyList<float[]> rows, int width)
+    public MemoryBank(Backend backend, int k, IReadOnlyList<int> layers, IReadOnlyList<float[]> rows, int width)
     {
         Layers = layers;
         Rows = rows;
@@ -24,7 +25,7 @@ internal sealed class MemoryBank : IDisposable
         try
         {
             for (int l = 0; l < layers.Count; l++)
-                packed.Add(backend.Linear.Pack($"bank.0.{layers[l]}", rows[l], [], rows[l].Length / width, width));
+                packed.Add(backend.Linear.Pack($"bank.{k}.{layers[l]}", rows[l], [], rows[l].Length / width, width));
         }
         catch
         {

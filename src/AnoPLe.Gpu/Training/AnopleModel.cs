@@ -35,8 +35,11 @@ internal sealed class AnopleModel : IDisposable
         Prompts = new PromptLearner(Parameters, promptShape);
         Decoder = new MultiViewDecoder(Parameters, decoderShape);
         TextPrompts = new PromptInjection(Prompts.Text);
-        VisionPrompts = new PromptInjection(Prompts.Visual, EncoderSignal(options.Views));
-        InferencePrompts = new PromptInjection(Prompts.Visual, EncoderSignal(1));
+        if (options.ViewMode == ViewMode.Decoder)
+            (DecoderSignal, DecoderSignalGradient) = (Parameters.Value(Signal), Parameters.Gradient(Signal));
+        if (options.ViewMode == ViewMode.Encoder)
+            ViewTokenGradient = AsTokens(Parameters.Gradient(Signal), options.Views);
+        VisionPrompts = new PromptInjection(Prompts.Visual, options.ViewMode == ViewMode.Encoder ? AsTokens(Parameters.Value(Signal), options.Views) : null);
         textTape = clip.Text.CreateTape(textRows, TextPrompts);
         ImageTemperature = options.ImageTemperature ?? clip.ImageTemperature;
         LatentScale = options.NoiseSigma * clip.Vision.FinalNormScale;
@@ -67,9 +70,6 @@ internal sealed class AnopleModel : IDisposable
     /// <summary>Visual prompts by layer, and the view tokens of all views when the encoder takes them.</summary>
     public PromptInjection VisionPrompts { get; }
 
-    /// <summary>The same with the first view's token: inference sees whole images.</summary>
-    public PromptInjection InferencePrompts { get; }
-
     /// <summary>tau_img.</summary>
     public float ImageTemperature { get; }
 
@@ -86,16 +86,13 @@ internal sealed class AnopleModel : IDisposable
     public Tensor TextGradient => textTape.UnitGradient;
 
     /// <summary>View signal [V, d_v] added before the decoder, or null.</summary>
-    public Tensor? DecoderSignal => Options.ViewMode == ViewMode.Decoder ? Parameters.Value(Signal) : null;
+    public Tensor? DecoderSignal { get; }
 
     /// <summary>Its gradient, or null.</summary>
-    public Tensor? DecoderSignalGradient => Options.ViewMode == ViewMode.Decoder ? Parameters.Gradient(Signal) : null;
-
-    /// <summary>The first view's signal [1, d_v] before the decoder, or null.</summary>
-    public Tensor? InferenceSignal => DecoderSignal?.View("view.signal.0", new(1, Clip.Config.VisionWidth));
+    public Tensor? DecoderSignalGradient { get; }
 
     /// <summary>Gradient of the view tokens (V, 1, d_v) of the vision tower, or null.</summary>
-    public Tensor? ViewTokenGradient => Options.ViewMode == ViewMode.Encoder ? AsTokens(Parameters.Gradient(Signal), Options.Views) : null;
+    public Tensor? ViewTokenGradient { get; }
 
     /// <summary>Everything that depends on the parameters alone: coupled prompts, packed decoder, text features.</summary>
     /// <param name="observer">Is shown every named activation, or null.</param>
@@ -142,8 +139,6 @@ internal sealed class AnopleModel : IDisposable
             }
         Prompts.Backward();
     }
-
-    private Tensor? EncoderSignal(int views) => Options.ViewMode == ViewMode.Encoder ? AsTokens(Parameters.Value(Signal), views) : null;
 
     private static Tensor AsTokens(Tensor signal, int views) => signal.View(signal.Name + ".tokens", new(views, 1, signal.Width));
 

@@ -1,10 +1,42 @@
+using AnoPLe.Gpu.Clip;
+using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
+using AnoPLe.Gpu.Scoring;
 
 namespace AnoPLe.Gpu.Training;
 
-/// <summary>The training loop.</summary>
-internal sealed class Trainer
+/// <summary>
+/// The training loop: every pass visits each training image once in a new order, with fresh pseudo-anomalies; a cosine schedule over all
+/// steps; no clipping; the last step counts. Everything random depends on the seed and the step alone, so a training that goes on from a
+/// checkpoint ends with the same bits. Source: SPEC section 11.
+/// </summary>
+internal sealed class Trainer : IDisposable
 {
+    private readonly ClipModel clip;
+    private readonly TrainingOptions options;
+    private readonly AnopleModel model;
+    private readonly PseudoAnomalies anomalies;
+    private readonly TrainingRun run;
+    private readonly Dictionary<int, (TrainingBatch Batch, TrainingStep Step, int[] Indices)> byBatchSize = [];
+    private readonly int images;
+
+    /// <summary>Prepares views, textures and the model.</summary>
+    /// <exception cref="ArgumentException">A texture folder without images.</exception>
+    /// <exception cref="DeviceException">The device is out of memory.</exception>
+    public Trainer(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes, IReadOnlyList<int[]> textRows)
+    {
+        this.clip = clip;
+        this.options = options;
+        images = classes.Sum(c => c.Images.Count);
+        anomalies = CreateAnomalies(clip, options, classes);
+        run = new TrainingRun(options, clip.WeightsHash, classes, options.StepsFor(images), options.StepsPerEpoch(images));
+        lock (clip.Backend.Gate)
+        {
+            model = new AnopleModel(clip, options, textRows);
+            model.Parameters.Initialize(options.Seed);
+        }
+    }
+
     /// <summary>The optimiser's settings in step t of R, for everything but the couplings.</summary>
     public static AdamWStep Settings(TrainingOptions options, int step, int steps) => new(
         LearningRateSchedule.Share(options.FinalLearningRate, step, steps) * options.LearningRate, options.WeightDecay, options.Beta1, options.Beta2,
@@ -13,4 +45,120 @@ internal sealed class Trainer
     /// <summary>The couplings' learning rate in step t of R.</summary>
     public static double CouplingRate(TrainingOptions options, int step, int steps) =>
         LearningRateSchedule.Share(options.FinalLearningRate, step, steps) * options.CouplingLearningRate;
+
+    /// <summary>What is trained.</summary>
+    public AnopleModel Model => model;
+
+    /// <summary>Steps taken and their losses.</summary>
+    public TrainingRun Progress => run;
+
+    /// <summary>Takes all steps that are left.</summary>
+    /// <param name="checkpoint">Where to go on from and to write to, or null.</param>
+    /// <param name="progress">Is told of every step, or null.</param>
+    /// <param name="cancellation">Stops between steps; the checkpoint is written first.</param>
+    /// <exception cref="TrainingDivergedException">A loss or a gradient is not finite.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged or belongs to another training.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public void Run(TrainingCheckpoint? checkpoint, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+    {
+        checkpoint?.Validate();
+        if (checkpoint is not null && File.Exists(checkpoint.Path))
+            lock (clip.Backend.Gate)
+                CheckpointFile.Load(checkpoint.Path, run, model.Parameters);
+        int written = run.Step;
+        while (run.Step < run.Steps)
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                Write();
+                cancellation.ThrowIfCancellationRequested();
+            }
+            StepLosses losses;
+            lock (clip.Backend.Gate)
+                losses = TakeStep();
+            run.Add(losses);
+            progress?.Report(new("training", run.Step, run.Steps) { Losses = losses });
+            if (checkpoint is not null && (run.Step - written >= checkpoint.EverySteps || run.Step == run.Steps))
+                Write();
+        }
+
+        void Write()
+        {
+            if (checkpoint is null || run.Step == written)
+                return;
+            lock (clip.Backend.Gate)
+                CheckpointFile.Save(checkpoint.Path, run, model.Parameters);
+            written = run.Step;
+        }
+    }
+
+    /// <summary>The text features and everything that inference needs of the parameters.</summary>
+    public (float[] Text, TrainedState State) Fold()
+    {
+        var backend = clip.Backend;
+        model.ForwardParameters();
+        float[]? signal = options.ViewMode == ViewMode.None ? null : backend.Download(model.Parameters.Value("view.signal"))[..clip.Config.VisionWidth];
+        return (backend.Download(model.Text), new TrainedState
+        {
+            Options = options,
+            VisualPrompts = [.. model.Prompts.Visual.Select(backend.Download)],
+            Signal = signal,
+            Decoder = model.Decoder.Shape.Declare().ToDictionary(d => d.Name, d => backend.Download(model.Parameters.Value(d.Name))),
+            ImageTemperature = model.ImageTemperature,
+            EpochLosses = run.EpochLosses,
+            Steps = run.Step,
+        });
+    }
+
+    // Forward, backward, update; the caller holds the gate.
+    private StepLosses TakeStep()
+    {
+        var (batch, step, indices) = NextBatch();
+        anomalies.Fill(batch, indices, run.Step);
+        step.Load(batch, indices);
+        var losses = step.Forward();
+        if (!losses.AreFinite)
+            throw new TrainingDivergedException(run.Step + 1,
+                $"the loss is {losses.Total} (dice {losses.Dice}, focal {losses.Focal}, image {losses.Image}, alignment {losses.Alignment})");
+        step.Backward();
+        float norm = model.Parameters.GradientNorm();
+        if (!float.IsFinite(norm))
+            throw new TrainingDivergedException(run.Step + 1, $"the norm of the gradient is {norm} at a loss of {losses.Total}");
+        model.Parameters.Update(Settings(options, run.Step, run.Steps), CouplingRate(options, run.Step, run.Steps));
+        return losses;
+    }
+
+    private (TrainingBatch Batch, TrainingStep Step, int[] Indices) NextBatch()
+    {
+        int pass = run.Step / run.StepsPerEpoch, first = run.Step % run.StepsPerEpoch * options.Batch, size = Math.Min(options.Batch, images - first);
+        if (!byBatchSize.TryGetValue(size, out var found))
+        {
+            var config = clip.Config;
+            byBatchSize[size] = found = (new TrainingBatch(size, options.Views, config.ImageSize, config.Grid, config.VisionWidth),
+                new TrainingStep(model, size, images), new int[size]);
+        }
+        anomalies.Order(pass).AsSpan(first, size).CopyTo(found.Indices);
+        return found;
+    }
+
+    private static PseudoAnomalies CreateAnomalies(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes)
+    {
+        var config = clip.Config;
+        var textures = options.TextureFolder is { } folder ? TextureSource.Load(folder, config.ImageSize) : null;
+        float[][] views = [.. classes.SelectMany(c => c.Images).Select(image => TrainingViews.Of(image, clip.Preprocessing, options.Views))];
+        int[] classIndex = [.. classes.SelectMany((c, k) => Enumerable.Repeat(k, c.Images.Count))];
+        return new PseudoAnomalies(views, classIndex, options.Views, config.ImageSize, config.Grid, config.VisionWidth, options.Seed, textures,
+            (options.LeastOpacity, options.GreatestOpacity));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (clip.Backend.Gate)
+        {
+            foreach (var (_, step, _) in byBatchSize.Values)
+                step.Dispose();
+            model.Dispose();
+        }
+    }
 }

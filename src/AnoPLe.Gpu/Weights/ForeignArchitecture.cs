@@ -18,6 +18,7 @@ internal static class ForeignArchitecture
         ("visual.attn_pool.", "a CoCa model"),
         ("text_decoder.", "a CoCa or BLIP model"),
         ("qformer.", "a BLIP-2 model"),
+        ("bank.0.", "a saved detector, not CLIP weights"),
         ("decoder.up1.weight", "a saved detector or trained prompts, not CLIP weights"),
         ("prompt.text.", "trained prompts, not CLIP weights"),
         ("blocks.0.attn.qkv.", "a plain vision transformer (timm, DINO, DINOv2)"),

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Weights;
 
 namespace AnoPLe.Gpu.Tests.Golden;
@@ -49,6 +50,52 @@ internal sealed class GoldenCase : IDisposable
 
     /// <summary>exp(logit_scale) unless the case sets tau_img.</summary>
     public float? ImageTemperature => config.GetProperty("anople").GetProperty("tau_img") is { ValueKind: JsonValueKind.Number } tau ? tau.GetSingle() : null;
+
+    /// <summary>Names of the expected tensors that begin and end like this; the cases leave out activations above 400 kB.</summary>
+    public HashSet<string> Names(string begin, string end) => [.. expected.Tensors.Select(tensor => tensor.Name)
+        .Where(name => name.StartsWith(begin, StringComparison.Ordinal) && name.EndsWith(end, StringComparison.Ordinal))];
+
+    /// <summary>
+    /// The vision tower's input, (2 N, 3, S, S): the views, then the same with textures where the pixel mask is set, normalised as CLIP does.
+    /// Made from the case's inputs where it is not stored (larger cases); compared where both are there; the repository's own cases only store it.
+    /// </summary>
+    public float[] Images()
+    {
+        if (!Has("in/views"))
+            return Floats("act/in.images");
+        float[] views = Floats("in/views"), textures = Floats("in/textures"), mask = Floats("in/pix_mask"), beta = Floats("in/beta");
+        int pixels = mask.Length / beta.Length;
+        var images = new float[2 * views.Length];
+        for (int i = 0; i < views.Length; i++)
+        {
+            int channel = i / pixels % 3, sample = i / (3 * pixels);
+            double mean = Preprocessing.Mean[channel], std = Preprocessing.Std[channel];
+            double blend = (double)mask[sample * pixels + i % pixels] * beta[sample];
+            images[i] = (float)((views[i] - mean) / std);
+            images[views.Length + i] = (float)((views[i] + blend * ((double)textures[i] - views[i]) - mean) / std);
+        }
+        if (Has("act/in.images"))
+            AssertNear("act/in.images", images);
+        return images;
+    }
+
+    /// <summary>
+    /// A parameter before the first step. Some cases store in param/ what the parameters became in five steps; the first step can be undone,
+    /// because AdamW's first update is eta g / (|g| + eps) and its decay is known, so that is what counts where the two differ.
+    /// </summary>
+    public float[] Initial(string name)
+    {
+        float[] stored = Floats("param/" + name), undone = Floats("step1/" + name), gradient = Floats("grad/" + name);
+        double eta = Option(name.StartsWith("couple.", StringComparison.Ordinal) ? "lr_couple" : "lr");
+        bool decays = name.EndsWith(".weight", StringComparison.Ordinal) && !name.StartsWith("decoder.ln", StringComparison.Ordinal);
+        double shrink = decays ? 1 - eta * Option("weight_decay") : 1, difference = 0;
+        for (int i = 0; i < undone.Length; i++)
+        {
+            undone[i] = (float)((undone[i] + eta * gradient[i] / (Math.Abs((double)gradient[i]) + Option("adam_eps"))) / shrink);
+            difference = Math.Max(difference, Math.Abs(undone[i] - stored[i]));
+        }
+        return difference < 0.01 * eta ? stored : undone;
+    }
 
     public bool Has(string name) => File(name).Contains(name);
 

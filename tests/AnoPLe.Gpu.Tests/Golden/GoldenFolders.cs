@@ -19,7 +19,7 @@ internal static class GoldenFolders
             List<string> roots = [Repository.Path("tests", "Golden")];
             if (Extra is { } extra)
             {
-                if (!Directory.Exists(extra) || !Parts.Any(part => Path.Exists(Path.Combine(extra, part))))
+                if (!Directory.Exists(extra) || !Parts.Any(part => Holds(Path.Combine(extra, part))))
                     throw new DirectoryNotFoundException(
                         $"ANOPLE_GOLDEN_DIR is '{extra}', which is missing or holds none of: {string.Join(", ", Parts)}. Unset it or name a golden folder.");
                 roots.Add(extra);
@@ -27,6 +27,8 @@ internal static class GoldenFolders
             return roots;
         }
     }
+
+    private static bool Holds(string path) => File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any());
 
     /// <summary>The file or folder of this name under every root that has it.</summary>
     public static IEnumerable<string> Find(string name) => Roots.Select(root => Path.Combine(root, name)).Where(Path.Exists);

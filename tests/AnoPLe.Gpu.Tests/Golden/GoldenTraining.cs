@@ -8,11 +8,8 @@ namespace AnoPLe.Gpu.Tests.Golden;
 /// <summary>A golden case as the trainer sees it: options, model with the initial parameters, the batch, one step.</summary>
 internal sealed class GoldenTraining : IDisposable
 {
-    private readonly GoldenCase golden;
-
     public GoldenTraining(GoldenCase golden, Backend backend)
     {
-        this.golden = golden;
         Clip = ClipModel.Load(golden.Backbone, backend);
         Options = OptionsOf(golden);
         Options.Validate(Clip.Config);
@@ -21,7 +18,7 @@ internal sealed class GoldenTraining : IDisposable
         foreach (var declaration in Model.Parameters.Declarations)
         {
             Assert.Equal(declaration.Shape, new Shape(golden.Shape("param/" + declaration.Name)));
-            backend.Write(Model.Parameters.Value(declaration.Name), Initial(declaration.Name));
+            backend.Write(Model.Parameters.Value(declaration.Name), golden.Initial(declaration.Name));
         }
         Assert.Equal(golden.Expected("grad/").Order(StringComparer.Ordinal), Model.Parameters.Declarations.Select(d => d.Name).Order(StringComparer.Ordinal));
         int[] shape = golden.Shape("in/views"), grid = golden.Shape("in/lat_mask");
@@ -48,27 +45,6 @@ internal sealed class GoldenTraining : IDisposable
     public TrainingBatch Batch { get; }
 
     public TrainingStep Step { get; }
-
-    /// <summary>
-    /// A parameter before the first step. Some cases store in param/ what the parameters became in five steps; the first step can be undone,
-    /// because AdamW's first update is eta g / (|g| + eps) and its decay is known, so that is what counts where the two differ.
-    /// </summary>
-    private float[] Initial(string name)
-    {
-        float[] stored = golden.Floats("param/" + name), after = golden.Floats("step1/" + name), gradient = golden.Floats("grad/" + name);
-        var declaration = Model.Parameters.Declarations.Single(d => d.Name == name);
-        double eta = golden.Option(name.StartsWith("couple.", StringComparison.Ordinal) ? "lr_couple" : "lr");
-        bool decays = name.EndsWith(".weight", StringComparison.Ordinal) && !name.StartsWith("decoder.ln", StringComparison.Ordinal);
-        double shrink = decays ? 1 - eta * golden.Option("weight_decay") : 1;
-        var undone = new float[declaration.Shape.Count];
-        double difference = 0;
-        for (int i = 0; i < undone.Length; i++)
-        {
-            undone[i] = (float)((after[i] + eta * gradient[i] / (Math.Abs((double)gradient[i]) + golden.Option("adam_eps"))) / shrink);
-            difference = Math.Max(difference, Math.Abs(undone[i] - stored[i]));
-        }
-        return difference < 0.01 * eta ? stored : undone;
-    }
 
     private static TrainingOptions OptionsOf(GoldenCase golden) => new()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AnoPLe.Gpu.Metrics;
 
 namespace AnoPLe.Gpu.Tests.Metrics;
@@ -149,6 +150,31 @@ public sealed class PixelMetricsTests
             (lastX, lastY) = (x, y);
         }
         return area / limit;
+    }
+
+    [Fact]
+    public void Two_hundred_images_of_512_by_512_take_less_than_ten_seconds()
+    {
+        const int Size = 512;
+        Random random = new(0);
+        PixelMetrics metrics = new();
+        Stopwatch time = new();
+        for (int i = 0; i < 200; i++)
+        {
+            float[] map = [.. Enumerable.Range(0, Size * Size).Select(_ => random.NextSingle())];
+            byte[] mask = new byte[Size * Size];
+            if (i % 2 == 0)
+                for (int y = 100; y < 130; y++)
+                    mask.AsSpan(y * Size + 200, 40).Fill(255);
+            time.Start();
+            metrics.Add(map, mask, Size, Size);
+            time.Stop();
+        }
+        time.Start();
+        PixelMetricValues values = metrics.Compute();
+        Assert.InRange(time.Elapsed.TotalSeconds, 0, 10);
+        Assert.Equal(100, values.Regions);
+        Assert.Equal(0.5, values.Auroc, 0.01);
     }
 
     private static (float[][] Maps, byte[][] Masks, int Width) Sample(int seed)
