@@ -63,8 +63,7 @@ internal sealed class Trainer : IDisposable
     {
         checkpoint?.Validate();
         if (checkpoint is not null && File.Exists(checkpoint.Path))
-            lock (clip.Backend.Gate)
-                CheckpointFile.Load(checkpoint.Path, run, model.Parameters);
+            Restore(checkpoint.Path);
         int written = run.Step;
         while (run.Step < run.Steps)
         {
@@ -92,6 +91,24 @@ internal sealed class Trainer : IDisposable
         }
     }
 
+    /// <summary>Takes the state of a checkpoint.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">Damaged, or of another training.</exception>
+    public void Restore(string path)
+    {
+        lock (clip.Backend.Gate)
+            CheckpointFile.Load(path, run, model.Parameters);
+    }
+
+    /// <summary>The next step with its batch drawn and loaded, but not taken: for looking at it. The caller holds the gate.</summary>
+    public (TrainingBatch Batch, TrainingStep Step) PrepareStep()
+    {
+        var (batch, step, indices) = NextBatch();
+        anomalies.Fill(batch, indices, run.Step);
+        step.Load(batch, indices);
+        return (batch, step);
+    }
+
     /// <summary>The text features and everything that inference needs of the parameters.</summary>
     public (float[] Text, TrainedState State) Fold()
     {
@@ -113,9 +130,7 @@ internal sealed class Trainer : IDisposable
     // Forward, backward, update; the caller holds the gate.
     private StepLosses TakeStep()
     {
-        var (batch, step, indices) = NextBatch();
-        anomalies.Fill(batch, indices, run.Step);
-        step.Load(batch, indices);
+        var (_, step) = PrepareStep();
         var losses = step.Forward();
         if (!losses.AreFinite)
             throw new TrainingDivergedException(run.Step + 1,
