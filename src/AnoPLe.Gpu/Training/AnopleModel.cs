@@ -12,7 +12,9 @@ namespace AnoPLe.Gpu.Training;
 /// </summary>
 internal sealed class AnopleModel : IDisposable
 {
-    private const string Signal = "view.signal";
+    /// <summary>Name of the view signal [V, d_v].</summary>
+    public const string Signal = "view.signal";
+
     private readonly TextTape textTape;
     private bool textIsCurrent;
 

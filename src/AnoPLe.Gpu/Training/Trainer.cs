@@ -110,20 +110,24 @@ internal sealed class Trainer : IDisposable
     }
 
     /// <summary>The text features and everything that inference needs of the parameters.</summary>
-    public (float[] Text, TrainedState State) Fold()
+    public (float[] Text, TrainedState State) Fold() => Fold(model, run.EpochLosses, run.Step);
+
+    /// <summary>The text features (2K, d) and everything that inference needs of a model's parameters.</summary>
+    public static (float[] Text, TrainedState State) Fold(AnopleModel model, IReadOnlyList<StepLosses> epochLosses, int steps)
     {
-        var backend = clip.Backend;
+        var backend = model.Backend;
+        var options = model.Options;
         model.ForwardParameters();
-        float[]? signal = options.ViewMode == ViewMode.None ? null : backend.Download(model.Parameters.Value("view.signal"))[..clip.Config.VisionWidth];
+        float[]? signal = options.ViewMode == ViewMode.None ? null : backend.Download(model.Parameters.Value(AnopleModel.Signal))[..model.Clip.Config.VisionWidth];
         return (backend.Download(model.Text), new TrainedState
         {
-            Options = options,
+            Options = options with { TextureFolder = Path.GetFileName(options.TextureFolder?.TrimEnd(Path.DirectorySeparatorChar)) },
             VisualPrompts = [.. model.Prompts.Visual.Select(backend.Download)],
             Signal = signal,
             Decoder = model.Decoder.Shape.Declare().ToDictionary(d => d.Name, d => backend.Download(model.Parameters.Value(d.Name))),
             ImageTemperature = model.ImageTemperature,
-            EpochLosses = run.EpochLosses,
-            Steps = run.Step,
+            EpochLosses = epochLosses,
+            Steps = steps,
         });
     }
 

@@ -6,7 +6,7 @@ namespace AnoPLe.Gpu.Training;
 
 /// <summary>
 /// Every named tensor of one training step, for people who study the method: inputs (in/), parameters (param/), activations (act/), losses
-/// (loss/) and, if wanted, gradients of activations (gact/) and of parameters (grad/). docs: src/AnoPLe.Gpu/Training/README.md.
+/// (loss/) and, if wanted, gradients of activations (gact/) and of parameters (grad/). src/METHOD.md walks through them.
 /// </summary>
 public static class TrainingTrace
 {
