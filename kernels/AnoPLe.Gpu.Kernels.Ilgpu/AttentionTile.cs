@@ -60,9 +60,11 @@ internal static class AttentionTile
     /// <summary>Row length of a tile of weights in units of four floats; one more than needed, against bank conflicts.</summary>
     public const int WeightStride = Tokens / 4 + 1;
 
+    /// <summary>Refuses heads wider than the widest kernel.</summary>
     public static void RequireWidth(int D)
         => Require.That(D <= 128, $"Heads of {D} channels are wider than this backend's 128. Use more heads, or the cpu backend.");
 
+    /// <summary>The sizes of one call.</summary>
     public static AttentionShape Shape(int T, int C, int heads, bool causal, bool vector) => new()
     {
         T = T, C = C, H = heads, D = C / heads, Tiles = (T + Tokens - 1) / Tokens, Causal = causal ? 1 : 0, Vector = vector ? 1 : 0,
@@ -132,6 +134,7 @@ internal static class AttentionTile
     private static F4 Dots(F4 s, F4 q, F4 k0, F4 k1, F4 k2, F4 k3)
         => F4.Of(F4.Dot(s.X, q, k0), F4.Dot(s.Y, q, k1), F4.Dot(s.Z, q, k2), F4.Dot(s.W, q, k3));
 
+    /// <summary>A block of <see cref="Scores"/>' arrangement to a tile of 32 x 32 in shared memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreWeights(View weights, Block4 p)
     {
