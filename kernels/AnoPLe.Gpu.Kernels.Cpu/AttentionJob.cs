@@ -56,8 +56,8 @@ internal sealed unsafe class AttentionJob<V, O>(Workspace workspace) : Job
         float* q = Qkv + b * T * ld + (nint)head * dh, k = q + C, v = k + C;
         float* packedKeys = workspace.Of(worker), packedValues = packedKeys + (nint)KeyPanels * NR * dh;
         float* tile = packedValues + (nint)ValuePanels * NR * T;
-        PackKeys(k, ld, keys, packedKeys);
-        PackValues(v, ld, keys, packedValues);
+        AttentionPanels<V, O>.PackTransposed(k, ld, keys, dh, packedKeys);
+        AttentionPanels<V, O>.PackCopied(v, ld, keys, dh, packedValues, (nint)NR * T);
         for (int i = first; i < end; i += MR)
         {
             float* y = Y + ((nint)b * T + i) * C + (nint)head * dh;
@@ -76,7 +76,7 @@ internal sealed unsafe class AttentionJob<V, O>(Workspace workspace) : Job
         for (int r = 0; r < m; r++)
             new ReadOnlySpan<float>(q + r * ld, dh).CopyTo(new Span<float>(queries + r * QueryLd, dh));
         for (int column = 0; column < keyEnd; column += NR)
-            Multiply(m, dh, queries, QueryLd, keys + (nint)column * dh, scores + column, ScoresLd);
+            AttentionPanels<V, O>.Multiply(m, dh, queries, QueryLd, keys + (nint)column * dh, scores + column, ScoresLd, add: false);
         for (int r = 0; r < m; r++)
         {
             float* row = scores + r * ScoresLd;
@@ -88,20 +88,9 @@ internal sealed unsafe class AttentionJob<V, O>(Workspace workspace) : Job
                 lse[r] = MathF.Log(sum) + max * scale;
         }
         for (int panel = 0; panel < ValuePanels; panel++)
-            Multiply(m, keyEnd, scores, ScoresLd, values + (nint)panel * T * NR, output + panel * NR, OutputLd);
+            AttentionPanels<V, O>.Multiply(m, keyEnd, scores, ScoresLd, values + (nint)panel * T * NR, output + panel * NR, OutputLd, add: false);
         for (int r = 0; r < m; r++)
             Scale(output + r * OutputLd, inverse[r], y + (nint)r * C, dh);
-    }
-
-    private static void Multiply(int rows, int depth, float* a, nint lda, float* panel, float* c, nint ldc)
-    {
-        for (int left = rows; left > 0;)
-        {
-            int done = MicroKernels<V, O>.Tile(left, depth, a, lda, panel, c, ldc, null, add: false);
-            left -= done;
-            a += done * lda;
-            c += done * ldc;
-        }
     }
 
     /// <summary>s = exp(scale (s - max s)) over n scores; returns their sum. Lanes up to a whole vector are overwritten.</summary>
@@ -134,33 +123,5 @@ internal sealed unsafe class AttentionJob<V, O>(Workspace workspace) : Job
             O.Store(O.Multiply(O.Load(x + i), f), y + i);
         for (; i < n; i++)
             y[i] = x[i] * factor;
-    }
-
-    /// <summary>Keys transposed into panels of NR keys; the last is filled up with zeros.</summary>
-    private void PackKeys(float* k, nint ld, int keys, float* packed)
-    {
-        for (int column = 0; column < keys; column += NR, packed += (nint)NR * dh)
-        {
-            int count = Math.Min(NR, keys - column);
-            if (count < NR)
-                new Span<float>(packed, NR * dh).Clear();
-            Transpose.Rows(k + column * ld, ld, count, dh, packed, NR);
-        }
-    }
-
-    /// <summary>Values copied into panels of NR channels; the last is filled up with zeros.</summary>
-    private void PackValues(float* v, nint ld, int keys, float* packed)
-    {
-        for (int channel = 0; channel < dh; channel += NR)
-        {
-            int count = Math.Min(NR, dh - channel);
-            float* panel = packed + (nint)channel * T;
-            for (int t = 0; t < keys; t++, panel += NR)
-            {
-                var target = new Span<float>(panel, NR);
-                new ReadOnlySpan<float>(v + t * ld + channel, count).CopyTo(target);
-                target[count..].Clear();
-            }
-        }
     }
 }

@@ -21,7 +21,7 @@ public abstract class OperationBenchmark : IMeasuredWork
     public string Device { get; set; } = "cpu";
 
     [Params(1, 8)]
-    public int Batch { get; set; }
+    public virtual int Batch { get; set; }
 
     public abstract Work Work { get; }
 

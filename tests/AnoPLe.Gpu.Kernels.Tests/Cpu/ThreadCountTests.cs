@@ -26,6 +26,7 @@ public sealed class ThreadCountTests
         ("Linear with rows 4 KiB apart", b => Linear(b, M: 130, N: 70, K: 1024)),
         ("Attention", b => Attention(b, causal: false)),
         ("Attention causal", b => Attention(b, causal: true)),
+        ("Attention backward", AttentionBackward),
         ("LayerNorm", LayerNorm),
         ("PatchEmbedding", PatchEmbedding),
         ("MemoryBankDistance", MemoryBankDistance),
@@ -44,6 +45,14 @@ public sealed class ThreadCountTests
         var y = backend.Allocate("y", new(1, 200, 40));
         backend.Attention.Forward(y, Input(backend, 1, 200, 120), heads: 2, causal);
         return y;
+    }
+
+    private static Tensor AttentionBackward(CpuBackend backend)
+    {
+        var dqkv = backend.Allocate("dqkv", new(2, 200, 120));
+        Tensor dy = Input(backend, 2, 200, 40), qkv = Input(backend, 2, 200, 120), y = Input(backend, 2, 200, 40);
+        backend.Attention.BackwardInput(dqkv, dy, qkv, y, Input(backend, 2, 2, 200), heads: 2, causal: true);
+        return dqkv;
     }
 
     private static Tensor LayerNorm(CpuBackend backend)

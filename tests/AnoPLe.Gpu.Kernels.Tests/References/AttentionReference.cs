@@ -24,7 +24,7 @@ internal static class AttentionReference
                     T max = T.NegativeInfinity, sum = T.Zero;
                     for (int j = 0; j < keys; j++)
                     {
-                        p[j] = scale * Dot(qkv, Row(b, i) + h * D, Row(b, j) + C + h * D, D);
+                        p[j] = scale * Dot(qkv, Row(b, i) + h * D, qkv, Row(b, j) + C + h * D, D);
                         max = T.Max(max, p[j]);
                     }
                     for (int j = 0; j < keys; j++)
@@ -39,12 +39,43 @@ internal static class AttentionReference
         int Row(int b, int t) => (b * L + t) * 3 * C;
     }
 
-    private static T Dot<T>(T[] values, int a, int b, int count)
+    /// <summary>Gradient of qkv: the weights from logSumExp, and rowsum(dA * A) as dy . y, as the contract says.</summary>
+    public static T[] BackwardInput<T>(T[] dy, T[] qkv, T[] y, T[] logSumExp, int L, int C, int heads, bool causal)
+        where T : IBinaryFloatingPointIeee754<T>
+    {
+        int B = qkv.Length / (L * 3 * C), D = C / heads;
+        T scale = T.One / T.Sqrt(T.CreateChecked(D));
+        T[] dqkv = new T[qkv.Length];
+        for (int b = 0; b < B; b++)
+            for (int h = 0; h < heads; h++)
+                for (int i = 0; i < L; i++)
+                {
+                    int q = Row(b, i) + h * D, o = (b * L + i) * C + h * D;
+                    T delta = Dot(dy, o, y, o, D);
+                    for (int j = 0; j < (causal ? i + 1 : L); j++)
+                    {
+                        int k = Row(b, j) + C + h * D, v = k + C;
+                        T p = T.Exp(scale * Dot(qkv, q, qkv, k, D) - logSumExp[(b * heads + h) * L + i]);
+                        T ds = p * (Dot(dy, o, qkv, v, D) - delta) * scale;
+                        for (int d = 0; d < D; d++)
+                        {
+                            dqkv[q + d] += ds * qkv[k + d];
+                            dqkv[k + d] += ds * qkv[q + d];
+                            dqkv[v + d] += p * dy[o + d];
+                        }
+                    }
+                }
+        return dqkv;
+
+        int Row(int b, int t) => (b * L + t) * 3 * C;
+    }
+
+    private static T Dot<T>(T[] x, int a, T[] y, int b, int count)
         where T : IBinaryFloatingPointIeee754<T>
     {
         T sum = T.Zero;
         for (int i = 0; i < count; i++)
-            sum += values[a + i] * values[b + i];
+            sum += x[a + i] * y[b + i];
         return sum;
     }
 }

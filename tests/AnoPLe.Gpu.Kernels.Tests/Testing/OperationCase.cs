@@ -21,6 +21,8 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("Linear QuickGELU", bench => Linear(bench, 37, 45, 51, Activation.QuickGelu)),
         new("Attention", bench => Attention(bench, causal: false)),
         new("Attention causal", bench => Attention(bench, causal: true)),
+        new("Attention backward", bench => AttentionBackward(bench, causal: false)),
+        new("Attention backward causal", bench => AttentionBackward(bench, causal: true)),
         new("L2Normalize", L2Normalize),
         new("CosineLogits", CosineLogits),
         new("MemoryBankDistance", MemoryBankDistance),
@@ -68,6 +70,14 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
     {
         Tensor y = bench.Output("y", 2, 23, 32), logSumExp = bench.Output("logSumExp", 2, 2, 23), qkv = Input(bench, "qkv", 2, 23, 96);
         return (() => bench.Backend.Attention.Forward(y, qkv, 2, causal, logSumExp), [y, logSumExp]);
+    }
+
+    private static (Action, Tensor[]) AttentionBackward(Workbench bench, bool causal)
+    {
+        Tensor dqkv = bench.Output("dqkv", 2, 23, 96), dy = Input(bench, "dy", 2, 23, 32), qkv = Input(bench, "qkv", 2, 23, 96);
+        // Any y and logSumExp will do, as long as the weights do not overflow.
+        Tensor y = Input(bench, "y", 2, 23, 32), logSumExp = Input(bench, "logSumExp", 2, 2, 23);
+        return (() => bench.Backend.Attention.BackwardInput(dqkv, dy, qkv, y, logSumExp, 2, causal), [dqkv]);
     }
 
     private static (Action, Tensor[]) L2Normalize(Workbench bench)
