@@ -1,4 +1,4 @@
-namespace AnoPLe.Gpu.Datasets;
+namespace AnoPLe.Gpu.Randomness;
 
 /// <summary>
 /// Random numbers that depend on nothing but (seed, stream, position): the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast
