@@ -14,9 +14,10 @@ import struct
 import sys
 
 KEEP = re.compile(
-    r"in/(text_ids|class_index|test_class|test_views|image_u8\.|met\.)"
+    r"in/(text_ids|class_index|test_class|views|test_views|image_u8\.|met\.|perlin\.)"
     r"|act/(in\.images|img\.logit|prompts\.|smp\.z0|txt\.(embed|features|w|L\d+\.out)|vis\.(embed|cls|patches|L\d+\.out))"
     r"|inf/(w|z0|mem_grid|map_memory|bank\.)"
+    r"|misc/perlin$"
     r"|metric/")
 
 

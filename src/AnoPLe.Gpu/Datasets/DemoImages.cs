@@ -1,5 +1,6 @@
 using AnoPLe.Gpu.Datasets.Demo;
 using AnoPLe.Gpu.Imaging;
+using AnoPLe.Gpu.Randomness;
 
 namespace AnoPLe.Gpu.Datasets;
 

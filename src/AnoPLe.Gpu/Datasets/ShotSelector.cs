@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Randomness;
+
 namespace AnoPLe.Gpu.Datasets;
 
 /// <summary>Draws the few images to fit on: by seed from the sorted names, so that the choice depends on nothing else.</summary>

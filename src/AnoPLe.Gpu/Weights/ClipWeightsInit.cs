@@ -2,6 +2,7 @@ using System.Globalization;
 using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
+using AnoPLe.Gpu.Randomness;
 
 namespace AnoPLe.Gpu.Weights;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using AnoPLe.Gpu.Clip;
+using AnoPLe.Gpu.Randomness;
 using AnoPLe.Gpu.Weights;
 
 namespace AnoPLe.Gpu.Tests.Weights;

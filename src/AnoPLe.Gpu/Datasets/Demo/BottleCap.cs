@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Randomness;
+
 namespace AnoPLe.Gpu.Datasets.Demo;
 
 /// <summary>A red crown cap with a cream ring and star, seen from above, turned any way, on a light belt.</summary>

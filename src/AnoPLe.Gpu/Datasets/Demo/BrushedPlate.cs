@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Randomness;
+
 namespace AnoPLe.Gpu.Datasets.Demo;
 
 /// <summary>A square plate of brushed steel with a large hole and four small ones on a dark belt.</summary>

@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Randomness;
+
 namespace AnoPLe.Gpu.Datasets.Demo;
 
 /// <summary>A green circuit board: traces, a chip, chip resistors and capacitors, a can capacitor, mounting holes. Layout fixed, solder and tone vary.</summary>

@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Randomness;
+
 namespace AnoPLe.Gpu.Datasets.Demo;
 
 /// <summary>A defect in the coordinates of the part: where it is, and how it changes the colour of what lies below.</summary>

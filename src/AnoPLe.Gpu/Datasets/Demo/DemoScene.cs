@@ -1,4 +1,5 @@
 using AnoPLe.Gpu.Imaging;
+using AnoPLe.Gpu.Randomness;
 
 namespace AnoPLe.Gpu.Datasets.Demo;
 

@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Randomness;
+
 namespace AnoPLe.Gpu.Datasets.Demo;
 
 /// <summary>

@@ -1,3 +1,5 @@
+using AnoPLe.Gpu.Randomness;
+
 namespace AnoPLe.Gpu.Datasets.Demo;
 
 /// <summary>A twill of blue warp and pale weft threads; position and tint of the threads vary.</summary>

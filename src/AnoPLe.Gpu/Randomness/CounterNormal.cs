@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using System.Text;
 
-namespace AnoPLe.Gpu.Weights;
+namespace AnoPLe.Gpu.Randomness;
 
 /// <summary>
 /// Normal random numbers by position: element i of a named stream depends on the seed, the name and i alone, so neither threads nor the

@@ -1,4 +1,4 @@
-namespace AnoPLe.Gpu.Datasets;
+namespace AnoPLe.Gpu.Randomness;
 
 /// <summary>
 /// Random numbers that depend on nothing but (seed, stream, position): the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast
@@ -30,6 +30,16 @@ internal struct CounterRandom(ulong seed, ulong stream)
 
     /// <summary>The next real number in [low, high).</summary>
     public double Real(double low, double high) => low + (high - low) * ((Next() >> 11) * (1.0 / (1UL << 53)));
+
+    /// <summary>One number for a seed and an ordered list of numbers, such as (pass, image, view): a seed or a stream of its own for each.</summary>
+    public static ulong Key(ulong seed, params ReadOnlySpan<int> parts)
+    {
+        // Mixed before every addition: parts that are combined unmixed, or mixed alike, could cancel out.
+        ulong key = Mix(seed + Weyl);
+        foreach (int part in parts)
+            key = Mix(key + (uint)part + Weyl);
+        return key;
+    }
 
     /// <summary>A well-mixed function of 64 bits.</summary>
     public static ulong Mix(ulong z)
