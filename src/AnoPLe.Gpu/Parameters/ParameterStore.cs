@@ -1,6 +1,6 @@
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
-using AnoPLe.Gpu.Weights;
+using AnoPLe.Gpu.Randomness;
 
 namespace AnoPLe.Gpu.Parameters;
 

@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Imaging;
 
@@ -7,6 +8,25 @@ namespace AnoPLe.Gpu.Training;
 public static class ContactSheet
 {
     private const int Gap = 4, Columns = 5;
+
+    /// <summary>Draws what the first step of a training will see.</summary>
+    /// <param name="clip">The model, for its sizes.</param>
+    /// <param name="classes">Products with their normal images.</param>
+    /// <param name="options">Views, seed, textures, opacity.</param>
+    /// <exception cref="ArgumentException">Options that do not fit the model, a texture folder without images, or a picture that would be too large.</exception>
+    public static RgbImage Render(ClipModel clip, IReadOnlyList<ClassImages> classes, TrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        ArgumentNullException.ThrowIfNull(classes);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate(clip.Config);
+        var anomalies = Trainer.CreateAnomalies(clip, options, classes);
+        var config = clip.Config;
+        int[] first = [.. anomalies.Order(0).Take(options.Batch)];
+        var batch = new TrainingBatch(first.Length, options.Views, config.ImageSize, config.Grid, config.VisionWidth);
+        anomalies.Fill(batch, first, pass: 0);
+        return Draw(batch);
+    }
 
     /// <summary>Draws a batch, a row per sample: view, texture, pixel mask, view with the anomaly, latent mask (a square per patch).</summary>
     /// <param name="batch">Filled by <see cref="PseudoAnomalies.Fill"/>.</param>

@@ -67,8 +67,8 @@ internal sealed class StepInputs
     /// <exception cref="ArgumentException">The batch was made for other sizes.</exception>
     public void Load(TrainingBatch batch)
     {
-        Require.That(batch.Images == B && batch.ViewCount == V && batch.Pixels.Length == B * V * 3 * S * S && batch.LatentMask.Length == B * V * g * g,
-            $"The batch holds {batch.Images} images of {batch.ViewCount} views, the step was made for {B} of {V} at {S} x {S}.");
+        Require.That(batch.Images == B && batch.Views == V && batch.ImageSize == S && batch.Grid == g,
+            $"The batch holds {batch.Images} images of {batch.Views} views, the step was made for {B} of {V} at {S} x {S}.");
         int pixels = B * V * S * S;
         batch.PixelMask.CopyTo(masks, pixels);
         RepeatCells(batch.LatentMask, masks.AsSpan(2 * pixels));

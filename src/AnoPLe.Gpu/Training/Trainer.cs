@@ -104,7 +104,7 @@ internal sealed class Trainer : IDisposable
     public (TrainingBatch Batch, TrainingStep Step) PrepareStep()
     {
         var (batch, step, indices) = NextBatch();
-        anomalies.Fill(batch, indices, run.Step);
+        anomalies.Fill(batch, indices, run.Step / run.StepsPerEpoch);
         step.Load(batch, indices);
         return (batch, step);
     }
@@ -160,7 +160,9 @@ internal sealed class Trainer : IDisposable
         return found;
     }
 
-    private static PseudoAnomalies CreateAnomalies(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes)
+    /// <summary>The generator of a training's pseudo-anomalies.</summary>
+    /// <exception cref="ArgumentException">A texture folder without images.</exception>
+    internal static PseudoAnomalies CreateAnomalies(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes)
     {
         var config = clip.Config;
         var textures = options.TextureFolder is { } folder ? TextureSource.Load(folder, config.ImageSize) : null;

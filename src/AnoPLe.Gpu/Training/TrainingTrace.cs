@@ -63,7 +63,7 @@ public static class TrainingTrace
 
     private static void RecordInputs(TraceRecorder recorder, ClipConfig config, TrainingBatch batch, int[][] rows)
     {
-        int N = batch.Images * batch.ViewCount, S = config.ImageSize, g = config.Grid, C = config.VisionWidth;
+        int N = batch.Samples, S = config.ImageSize, g = config.Grid, C = config.VisionWidth;
         recorder.Record("in/views", new(N, 3, S, S), batch.Pixels);
         recorder.Record("in/textures", new(N, 3, S, S), batch.Textures);
         recorder.Record("in/pix_mask", new(N, S, S), batch.PixelMask);
