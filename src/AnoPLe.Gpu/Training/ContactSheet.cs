@@ -20,7 +20,7 @@ public static class ContactSheet
         ArgumentNullException.ThrowIfNull(classes);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate(clip.Config);
-        var anomalies = Trainer.CreateAnomalies(clip, options, classes);
+        var anomalies = Trainer.CreateAnomalies(clip, options, classes, Environment.ProcessorCount);
         var config = clip.Config;
         int[] first = [.. anomalies.Order(0).Take(options.Batch)];
         var batch = new TrainingBatch(first.Length, options.Views, config.ImageSize, config.Grid, config.VisionWidth);

@@ -79,14 +79,22 @@ public sealed class PseudoAnomalies
     /// <returns>Every index once.</returns>
     public int[] Order(int pass)
     {
+        var order = new int[trainingViews.Count];
+        Order(pass, order);
+        return order;
+    }
+
+    /// <summary>As <see cref="Order(int)"/>, into memory of as many indices as there are images.</summary>
+    internal void Order(int pass, Span<int> order)
+    {
         CounterRandom random = new(CounterRandom.Key(seed, pass), ForOrder);
-        int[] order = [.. Enumerable.Range(0, trainingViews.Count)];
+        for (int i = 0; i < order.Length; i++)
+            order[i] = i;
         for (int i = order.Length - 1; i > 0; i--)   // Fisher and Yates
         {
             int j = random.Below(i + 1);
             (order[i], order[j]) = (order[j], order[i]);
         }
-        return order;
     }
 
     /// <summary>Fills a batch: views, anomalies, noise and classes of these images, drawn for this pass.</summary>

@@ -19,16 +19,24 @@ internal sealed class Trainer : IDisposable
     private readonly TrainingRun run;
     private readonly Dictionary<int, (TrainingBatch Batch, TrainingStep Step, int[] Indices)> byBatchSize = [];
     private readonly int images;
+    private readonly int[] order;
 
     /// <summary>Prepares views, textures and the model.</summary>
     /// <exception cref="ArgumentException">A texture folder without images.</exception>
     /// <exception cref="DeviceException">The device is out of memory.</exception>
     public Trainer(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes, IReadOnlyList<int[]> textRows)
+        : this(clip, options, classes, textRows, Environment.ProcessorCount)
+    {
+    }
+
+    /// <summary>As the other one, with the number of threads that draw pseudo-anomalies.</summary>
+    internal Trainer(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes, IReadOnlyList<int[]> textRows, int threads)
     {
         this.clip = clip;
         this.options = options;
         images = classes.Sum(c => c.Images.Count);
-        anomalies = CreateAnomalies(clip, options, classes);
+        order = new int[images];
+        anomalies = CreateAnomalies(clip, options, classes, threads);
         run = new TrainingRun(options, clip.WeightsHash, classes, options.StepsFor(images), options.StepsPerEpoch(images));
         lock (clip.Backend.Gate)
         {
@@ -75,7 +83,6 @@ internal sealed class Trainer : IDisposable
             StepLosses losses;
             lock (clip.Backend.Gate)
                 losses = TakeStep();
-            run.Add(losses);
             progress?.Report(new("training", run.Step, run.Steps) { Losses = losses });
             if (checkpoint is not null && (run.Step - written >= checkpoint.EverySteps || run.Step == run.Steps))
                 Write();
@@ -131,8 +138,9 @@ internal sealed class Trainer : IDisposable
         });
     }
 
-    // Forward, backward, update; the caller holds the gate.
-    private StepLosses TakeStep()
+    /// <summary>Forward, backward, update. The caller holds the gate.</summary>
+    /// <exception cref="TrainingDivergedException">A loss or a gradient is not finite; the parameters are as before.</exception>
+    internal StepLosses TakeStep()
     {
         var (_, step) = PrepareStep();
         var losses = step.Forward();
@@ -144,6 +152,7 @@ internal sealed class Trainer : IDisposable
         if (!float.IsFinite(norm))
             throw new TrainingDivergedException(run.Step + 1, $"the norm of the gradient is {norm} at a loss of {losses.Total}");
         model.Parameters.Update(Settings(options, run.Step, run.Steps), CouplingRate(options, run.Step, run.Steps));
+        run.Add(losses);
         return losses;
     }
 
@@ -156,20 +165,21 @@ internal sealed class Trainer : IDisposable
             byBatchSize[size] = found = (new TrainingBatch(size, options.Views, config.ImageSize, config.Grid, config.VisionWidth),
                 new TrainingStep(model, size, images), new int[size]);
         }
-        anomalies.Order(pass).AsSpan(first, size).CopyTo(found.Indices);
+        anomalies.Order(pass, order);
+        order.AsSpan(first, size).CopyTo(found.Indices);
         return found;
     }
 
     /// <summary>The generator of a training's pseudo-anomalies.</summary>
     /// <exception cref="ArgumentException">A texture folder without images.</exception>
-    internal static PseudoAnomalies CreateAnomalies(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes)
+    internal static PseudoAnomalies CreateAnomalies(ClipModel clip, TrainingOptions options, IReadOnlyList<ClassImages> classes, int threads)
     {
         var config = clip.Config;
         var textures = options.TextureFolder is { } folder ? TextureSource.Load(folder, config.ImageSize) : null;
         float[][] views = [.. classes.SelectMany(c => c.Images).Select(image => TrainingViews.Of(image, clip.Preprocessing, options.Views))];
         int[] classIndex = [.. classes.SelectMany((c, k) => Enumerable.Repeat(k, c.Images.Count))];
         return new PseudoAnomalies(views, classIndex, options.Views, config.ImageSize, config.Grid, config.VisionWidth, options.Seed, textures,
-            (options.LeastOpacity, options.GreatestOpacity));
+            (options.LeastOpacity, options.GreatestOpacity), threads);
     }
 
     /// <inheritdoc/>
