@@ -8,7 +8,6 @@ internal sealed class BlockTape
     /// <summary>Takes memory from an arena. The names begin with <paramref name="name"/>, "vis.L3.".</summary>
     public BlockTape(Arena arena, string name, int B, int T, int C, int heads)
     {
-        Name = name;
         In = arena.Take(name + "in", new(B, T, C));
         Mean1 = arena.Take(name + "mean1", new(B * T));
         Rstd1 = arena.Take(name + "rstd1", new(B * T));
@@ -20,9 +19,6 @@ internal sealed class BlockTape
         Rstd2 = arena.Take(name + "rstd2", new(B * T));
         Fc = arena.Take(name + "fc", new(B, T, 4 * C));
     }
-
-    /// <summary>Beginning of the activations' names, "vis.L3.".</summary>
-    public string Name { get; }
 
     /// <summary>Input with the layer's prompts, (B, T, C).</summary>
     public Tensor In { get; }

@@ -34,7 +34,7 @@ public sealed partial class TextEncoder : IDisposable
         projection = upload.Linear(ClipTensors.TextProjection, bias: null, config.EmbedDim, config.TextWidth, WeightLayout.InOut);
         blocks = new TransformerBlock[config.TextLayers];
         for (int j = 0; j < blocks.Length; j++)
-            blocks[j] = new TransformerBlock(upload, ClipTensors.TextBlock(j), config.TextWidth, config.TextHeads, config.Activation);
+            blocks[j] = new TransformerBlock(upload, ClipTensors.TextBlock(j), $"txt.L{j}.", config.TextWidth, config.TextHeads, config.Activation);
     }
 
     /// <summary>Features of token rows, not normalised.</summary>
@@ -64,7 +64,7 @@ public sealed partial class TextEncoder : IDisposable
         {
             if (j > 0 && j < prompts.Depth)
                 backend.TokenInjection.Forward(x, prompts.Layers[j], start: 1);
-            blocks[j].Forward(x, block, causal: true, $"txt.L{j}.", observer);
+            blocks[j].Forward(x, block, causal: true, observer);
         }
         backend.RowGather.Forward(final, x, endRows);
         backend.LayerNorm.Forward(final, final, lnFinalWeight, lnFinalBias);

@@ -24,7 +24,6 @@ public sealed partial class TransformerBlock
     /// <param name="observer">Is shown the activations, or null.</param>
     internal void ForwardTape(Tensor y, BlockTape tape, BlockScratch scratch, bool causal, ActivationObserver? observer)
     {
-        string name = tape.Name;
         observer?.Invoke(name + "in", tape.In);
         backend.LayerNorm.Forward(scratch.Norm, tape.In, ln1Weight, ln1Bias, tape.Mean1, tape.Rstd1);
         observer?.Invoke(name + "ln_1", scratch.Norm);
@@ -67,7 +66,6 @@ public sealed partial class TransformerBlock
     /// <param name="observer">Is shown the gradients under the activations' names, or null.</param>
     internal void Backward(Tensor dx, BlockTape tape, BlockScratch scratch, bool causal, ActivationObserver? observer)
     {
-        string name = tape.Name;
         var w = transposed ?? throw new InvalidOperationException("EnableBackward comes before the first backward pass.");
         observer?.Invoke(name + "out", dx);
         observer?.Invoke(name + "mlp", dx);

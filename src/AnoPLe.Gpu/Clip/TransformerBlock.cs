@@ -12,7 +12,7 @@ public sealed partial class TransformerBlock : IDisposable
 {
     private readonly Backend backend;
     private readonly WeightUploader weights;
-    private readonly string prefix;
+    private readonly string prefix, name;
     private readonly int width;
     private readonly int heads;
     private readonly Activation activation;
@@ -20,11 +20,18 @@ public sealed partial class TransformerBlock : IDisposable
     private readonly PackedLinear qkv, attentionOut, fc, projection;
 
     /// <summary>Puts the weights of the block whose names begin with <paramref name="prefix"/> on the device.</summary>
-    internal TransformerBlock(WeightUploader weights, string prefix, int width, int heads, Activation activation)
+    /// <param name="weights">Where they come from and go to.</param>
+    /// <param name="prefix">"visual.transformer.resblocks.3.".</param>
+    /// <param name="name">Beginning of the activations' names, "vis.L3.".</param>
+    /// <param name="width">Width of the tower.</param>
+    /// <param name="heads">Attention heads.</param>
+    /// <param name="activation">Nonlinearity of the MLP.</param>
+    internal TransformerBlock(WeightUploader weights, string prefix, string name, int width, int heads, Activation activation)
     {
         backend = weights.Backend;
         this.weights = weights;
         this.prefix = prefix;
+        this.name = name;
         this.width = width;
         this.heads = heads;
         this.activation = activation;
@@ -40,15 +47,14 @@ public sealed partial class TransformerBlock : IDisposable
     /// <param name="x">(B, T, C), overwritten by the block's output.</param>
     /// <param name="a">Scratch of the same batch and length.</param>
     /// <param name="causal">Whether a token sees only itself and earlier ones (text tower).</param>
-    /// <param name="name">Prefix of the activations' names, "vis.L3.".</param>
     /// <param name="observer">Is shown the activations, or null.</param>
-    public void Forward(Tensor x, BlockActivations a, bool causal, string name, ActivationObserver? observer)
+    public void Forward(Tensor x, BlockActivations a, bool causal, ActivationObserver? observer)
     {
-        Attend(x, a, causal, name, observer);
+        Attend(x, a, causal, observer);
         // x = x + self.attention(self.ln_1(x))
         backend.Linear.Forward(x, a.Attention, attentionOut, accumulate: true);
         observer?.Invoke(name + "mid", x);
-        FeedForward(x, a.Norm, a.Hidden, name, observer);
+        FeedForward(x, a.Norm, a.Hidden, observer);
     }
 
     /// <summary>
@@ -61,17 +67,16 @@ public sealed partial class TransformerBlock : IDisposable
     /// <param name="chosen">Scratch for the chosen rows.</param>
     /// <param name="rows">R row indices into B*T.</param>
     /// <param name="causal">As in <see cref="Forward"/>.</param>
-    /// <param name="name">As in <see cref="Forward"/>.</param>
-    public void ForwardRows(Tensor y, Tensor x, BlockActivations a, BlockActivations chosen, Tensor rows, bool causal, string name)
+    public void ForwardRows(Tensor y, Tensor x, BlockActivations a, BlockActivations chosen, Tensor rows, bool causal)
     {
-        Attend(x, a, causal, name, observer: null);
+        Attend(x, a, causal, observer: null);
         backend.RowGather.Forward(y, x, rows);
         backend.RowGather.Forward(chosen.Attention, a.Attention, rows);
         backend.Linear.Forward(y, chosen.Attention, attentionOut, accumulate: true);
-        FeedForward(y, chosen.Norm, chosen.Hidden, name, observer: null);
+        FeedForward(y, chosen.Norm, chosen.Hidden, observer: null);
     }
 
-    private void Attend(Tensor x, BlockActivations a, bool causal, string name, ActivationObserver? observer)
+    private void Attend(Tensor x, BlockActivations a, bool causal, ActivationObserver? observer)
     {
         observer?.Invoke(name + "in", x);
         backend.LayerNorm.Forward(a.Norm, x, ln1Weight, ln1Bias);
@@ -83,7 +88,7 @@ public sealed partial class TransformerBlock : IDisposable
     }
 
     // x = x + self.mlp(self.ln_2(x))
-    private void FeedForward(Tensor x, Tensor norm, Tensor hidden, string name, ActivationObserver? observer)
+    private void FeedForward(Tensor x, Tensor norm, Tensor hidden, ActivationObserver? observer)
     {
         backend.LayerNorm.Forward(norm, x, ln2Weight, ln2Bias);
         observer?.Invoke(name + "ln_2", norm);

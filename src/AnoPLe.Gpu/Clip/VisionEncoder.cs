@@ -33,7 +33,7 @@ public sealed partial class VisionEncoder : IDisposable
         projection = upload.Linear(ClipTensors.VisualProjection, bias: null, config.EmbedDim, C, WeightLayout.InOut);
         blocks = new TransformerBlock[config.VisionLayers];
         for (int j = 0; j < blocks.Length; j++)
-            blocks[j] = new TransformerBlock(upload, ClipTensors.VisionBlock(j), C, config.VisionHeads, config.Activation);
+            blocks[j] = new TransformerBlock(upload, ClipTensors.VisionBlock(j), $"vis.L{j}.", C, config.VisionHeads, config.Activation);
     }
 
     /// <summary>sqrt(mean of ln_post.weight^2): about the standard deviation of the tokens after ln_post.</summary>
@@ -61,10 +61,10 @@ public sealed partial class VisionEncoder : IDisposable
                 backend.TokenInjection.Forward(a.X, prompts.Layers[j], PromptRow(prompts));
             if (a.ClassBlock is { } chosen && j == blocks.Length - 1 && observer is null)
             {
-                blocks[j].ForwardRows(a.ClassToken!, a.X, a.Block, chosen, a.ClassRows!, causal: false, $"vis.L{j}.");
+                blocks[j].ForwardRows(a.ClassToken!, a.X, a.Block, chosen, a.ClassRows!, causal: false);
                 break;
             }
-            blocks[j].Forward(a.X, a.Block, causal: false, $"vis.L{j}.", observer);
+            blocks[j].Forward(a.X, a.Block, causal: false, observer);
             if (a.TapAfter(j + 1) is { } tap)
                 backend.RowGather.Forward(tap, a.X, a.PatchRows!);
         }

@@ -15,9 +15,8 @@ internal sealed class FrozenViews : IDisposable
     private readonly SampleFeatures samples;
     private readonly Arena arena;
     private readonly VisionActivations anomalous, oneImage;
-    private readonly Features known;
+    private readonly Features[] known, normal;
     private readonly bool[] isKnown;
-    private readonly int views;
 
     /// <summary>Takes memory.</summary>
     /// <param name="clip">The model.</param>
@@ -30,12 +29,13 @@ internal sealed class FrozenViews : IDisposable
         this.clip = clip;
         backend = clip.Backend;
         this.samples = samples;
-        this.views = views;
         isKnown = new bool[trainingImages];
         int C = clip.Config.VisionWidth;
         arena = new Arena(backend);
-        known = new(arena.Take("frozen.cls", new(trainingImages * views, C)), arena.Take("frozen.patches", new(trainingImages * views, clip.Config.Patches, C)));
+        var all = new Features(arena.Take("frozen.cls", new(trainingImages * views, C)), arena.Take("frozen.patches", new(trainingImages * views, clip.Config.Patches, C)));
         arena.Seal();
+        known = [.. Enumerable.Range(0, trainingImages).Select(i => Part(all, i, views))];
+        normal = [.. Enumerable.Range(0, samplesPerGroup / views).Select(b => Part(samples.Normal, b, views))];
         anomalous = clip.Vision.CreateActivations(new VisionRequest(samplesPerGroup) { PatchTokens = true });
         oneImage = clip.Vision.CreateActivations(new VisionRequest(views) { PatchTokens = true });
     }
@@ -46,7 +46,7 @@ internal sealed class FrozenViews : IDisposable
         for (int b = 0; b < imageIndices.Count; b++)
         {
             int image = imageIndices[b];
-            var store = Part(known, image);
+            var store = known[image];
             if (!isKnown[image])
             {
                 inputs.WriteView(oneImage.Images, batch, b);
@@ -55,9 +55,8 @@ internal sealed class FrozenViews : IDisposable
                 backend.Copy(store.Patches, oneImage.PatchTokens!);
                 isKnown[image] = true;
             }
-            var target = Part(samples.Normal, b);
-            backend.Copy(target.Class, store.Class);
-            backend.Copy(target.Patches, store.Patches);
+            backend.Copy(normal[b].Class, store.Class);
+            backend.Copy(normal[b].Patches, store.Patches);
         }
         inputs.WriteImages(anomalous.Images, batch, withNormal: false);
     }
@@ -70,7 +69,7 @@ internal sealed class FrozenViews : IDisposable
         backend.Copy(samples.Pixel.Patches, anomalous.PatchTokens!);
     }
 
-    private Features Part(Features all, int index)
+    private static Features Part(Features all, int index, int views)
     {
         int C = all.Class.Width, patches = all.Patches.Shape[1];
         return new(all.Class.View("frozen.cls", new(views, C), index * views * C),

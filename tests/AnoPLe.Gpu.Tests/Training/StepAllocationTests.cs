@@ -16,14 +16,11 @@ public sealed class StepAllocationTests
         using var backend = new CpuBackend(threads: 1);
         using var clip = ClipModel.Create(ClipWeights.Random(ClipConfig.Find("tiny"), 1), backend);
         var options = TrainerTests.Quick with { Mode = mode };
-        using var trainer = new Trainer(clip, options, [ClassImages.Of("part", DetectorFixture.Shots(2))], [.. Rows(options, clip)], threads: 1);
+        using var trainer = new Trainer(clip, options, [ClassImages.Of("part", DetectorFixture.Shots(2))], Gpu.Scoring.ClassNames.TokenRows(["part"], options.TextPromptLength, clip.Config), threads: 1);
         for (int warm = 0; warm < 3; warm++)
             trainer.TakeStep();
         long before = GC.GetAllocatedBytesForCurrentThread();
         trainer.TakeStep();
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
-
-    private static IEnumerable<int[]> Rows(TrainingOptions options, ClipModel clip) =>
-        Gpu.Scoring.ClassNames.TokenRows(["part"], options.TextPromptLength, clip.Config);
 }
