@@ -181,11 +181,8 @@ public sealed class AnomalyDetector : IDisposable
 
     /// <summary>Scores images in batches of <see cref="BatchSize"/>; the results are in the order of the images.</summary>
     /// <exception cref="ArgumentException">The detector knows several classes: name one.</exception>
-    public IReadOnlyList<AnomalyResult> Score(IReadOnlyList<RgbImage> images, CancellationToken cancellation = default)
-    {
-        Require.That(state.Classes.Count == 1, $"This detector knows {state.Classes.Count} classes. Say which one the image shows: {string.Join(", ", ClassNames)}.");
-        return Score(images, 0, cancellation);
-    }
+    public IReadOnlyList<AnomalyResult> Score(IReadOnlyList<RgbImage> images, CancellationToken cancellation = default) =>
+        state.Classes.Count == 1 ? Score(images, 0, cancellation) : throw SeveralClasses();
 
     /// <summary>Scores images of a class in batches of <see cref="BatchSize"/>; the results are in the order of the images.</summary>
     /// <exception cref="ArgumentException">The detector does not know the class.</exception>
@@ -221,6 +218,31 @@ public sealed class AnomalyDetector : IDisposable
         }
         return results;
     }
+
+    /// <summary>
+    /// Scores one image and writes every named tensor on the way as safetensors: act/ the vision tower's and the decoder's activations, inf/ what
+    /// inference makes of them. src/METHOD.md walks through the names. <see cref="TrainingTrace"/> does the same for a training step.
+    /// </summary>
+    /// <param name="image">The image.</param>
+    /// <param name="path">The file to write.</param>
+    /// <param name="className">Which of the detector's products it shows; may be left out when there is one.</param>
+    /// <exception cref="ArgumentException">No such class, or none named while there are several.</exception>
+    /// <exception cref="IOException">The file cannot be written; an earlier file of that name is untouched.</exception>
+    public void Trace(RgbImage image, string path, string? className = null)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        int k = IndexOf(className ?? (state.Classes.Count == 1 ? ClassName : throw SeveralClasses()));
+        lock (clip.Backend.Gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            using var pass = new ScoringPass(model, batch: 1);
+            var metadata = new Dictionary<string, string> { ["format"] = "anople-trace", ["weights_sha256"] = state.WeightsHash, ["class_name"] = state.Classes[k].Name };
+            TraceRecorder.Write(path, clip.Backend, metadata, recorder => pass.Trace(recorder, image, banks[k], k));
+        }
+    }
+
+    private ArgumentException SeveralClasses() =>
+        new($"This detector knows {state.Classes.Count} classes. Say which one the image shows: {string.Join(", ", ClassNames)}.");
 
     private int IndexOf(string className)
     {

@@ -2,6 +2,7 @@ using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Decoder;
 using AnoPLe.Gpu.Imaging;
+using AnoPLe.Gpu.Training;
 
 namespace AnoPLe.Gpu.Scoring;
 
@@ -126,6 +127,30 @@ internal sealed class ScoringPass : IDisposable
             Backend.GaussianBlur.Forward(Map, MemoryMap, scratch, model.SmoothSigma);
         }
         return Read();
+    }
+
+    /// <summary>Scores one image and records every tensor on the way. The memory's rows of this image are those of vis.Lj.out, normalised.</summary>
+    public void Trace(TraceRecorder recorder, RgbImage image, MemoryBank? bank, int k)
+    {
+        Encode([image], recorder.Under("act/"));
+        var scores = Score(bank, k);
+        int S = model.Clip.Config.ImageSize;
+        recorder.Record("inf/w", model.Text);
+        recorder.Record("inf/z0", ClassFeature);
+        if (bank is not null)
+        {
+            recorder.Record("inf/mem_grid", MemoryGrid);
+            recorder.Record("inf/map_memory", MemoryMap);
+        }
+        if (PixelLogits is not null)
+        {
+            recorder.Record("inf/pix_logit", PixelLogits);
+            Backend.FusedScore.Forward(scratch, DecoderMap!, memory: null, epsilon: 1);
+            recorder.Record("inf/map_decoder", scratch);
+        }
+        recorder.Record("inf/map", new(1, S, S), scores.Maps);
+        recorder.Record("inf/p_abnormal", new(1), scores.TextScores);
+        recorder.Record("inf/score", new(1), scores.Scores);
     }
 
     private BatchScores Read()
