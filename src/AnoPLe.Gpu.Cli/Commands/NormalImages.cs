@@ -77,7 +77,8 @@ internal sealed class NormalImages
         // An option that is missing or malformed is reported by the parser itself.
         if (result.GetResult(classes) is not { Tokens: { Count: > 0 } named })
             return;
-        bool anyImages = result.GetResult(images) is { Tokens.Count: > 0 };
+        // What looks like an option is a misspelt one, and reported as such.
+        bool anyImages = result.GetResult(images) is { } given && given.Tokens.Any(token => !token.Value.StartsWith('-'));
         if (named.Any(token => IsPair(token.Value)))
         {
             foreach (var token in named.Where(token => token.Value.Split('=', 2) is not [{ Length: > 0 }, { Length: > 0 }]))
