@@ -6,6 +6,7 @@ namespace AnoPLe.Gpu.Tests.Golden;
 
 /// <summary>AdamW under the cosine schedule with given gradients, for a parameter that decays at the couplings' rate and one that does not.</summary>
 [Trait("Category", "Golden")]
+[Collection(TestBackends.Collection)]
 public sealed class OptimiserGoldenTests
 {
     public static TheoryData<string, string> CasesOnBackends

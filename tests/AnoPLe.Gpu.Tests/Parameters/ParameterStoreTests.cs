@@ -5,6 +5,7 @@ using AnoPLe.Gpu.Testing;
 
 namespace AnoPLe.Gpu.Tests.Parameters;
 
+[Collection(TestBackends.Collection)]
 public sealed class ParameterStoreTests
 {
     private static readonly PromptShape Shape = new(PromptMode.Bidirectional, Depth: 2, TextTokens: 3, VisualTokens: 2, TextWidth: 20, VisionWidth: 28);
