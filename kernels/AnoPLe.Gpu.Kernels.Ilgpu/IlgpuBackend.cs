@@ -271,10 +271,32 @@ public sealed class IlgpuBackend : Backend
     }
 
     /// <inheritdoc/>
-    protected override void CopyCore(Tensor target, Tensor source) => throw new NotSupportedException("not there yet");
+    protected override void CopyCore(Tensor target, Tensor source)
+    {
+        View to = Views.Of(target, this).Memory, from = Views.Of(source, this).Memory;
+        try
+        {
+            from.CopyTo(Stream, to);
+        }
+        catch (AcceleratorException e)
+        {
+            throw Failed($"copying '{source.Name}'", e);
+        }
+    }
 
     /// <inheritdoc/>
-    protected override void ClearCore(Tensor tensor) => throw new NotSupportedException("not there yet");
+    protected override void ClearCore(Tensor tensor)
+    {
+        var memory = Views.Of(tensor, this).Memory;
+        try
+        {
+            memory.MemSetToZero(Stream);
+        }
+        catch (AcceleratorException e)
+        {
+            throw Failed($"clearing '{tensor.Name}'", e);
+        }
+    }
 
     /// <inheritdoc/>
     public override void Synchronize()

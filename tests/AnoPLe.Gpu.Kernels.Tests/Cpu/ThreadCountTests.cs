@@ -33,6 +33,10 @@ public sealed class ThreadCountTests
         ("BilinearUpsample backward", BilinearUpsampleBackward),
         ("Alignment", Alignment),
         ("Alignment backward", AlignmentBackward),
+        ("LayerNorm backward of parameters", LayerNormBackwardParameters),
+        ("Activation", ElementwiseActivation),
+        ("ViewSignal backward", ViewSignalBackward),
+        ("Copies and zeros", CopyAndClear),
         ("PatchEmbedding", PatchEmbedding),
         ("MemoryBankDistance", MemoryBankDistance),
     ];
@@ -101,6 +105,40 @@ public sealed class ThreadCountTests
         backend.Alignment.BackwardInput(dz0, dfeatures, dlogits, Input(backend, 3, 300), Input(backend, 3, 700, 300), Input(backend, 3, 700), Input(backend, 3),
             Input(backend, 3, 300), Input(backend, 3), scale: 1);
         return dfeatures;
+    }
+
+    private static Tensor LayerNormBackwardParameters(CpuBackend backend)
+    {
+        var sums = backend.Allocate("sums", new(2, 130));
+        Tensor x = Input(backend, 1500, 130), dy = Input(backend, 1500, 130), mean = Input(backend, 1500), rstd = Input(backend, 1500);
+        backend.Clear(sums);
+        backend.LayerNorm.BackwardParameters(sums.View("dweight", new(130)), sums.View("dbias", new(130), 130), dy, x, mean, rstd);
+        return sums;
+    }
+
+    // 70,001 elements end in a tail, which must not meet other elements when the cut is another.
+    private static Tensor ElementwiseActivation(CpuBackend backend)
+    {
+        Tensor y = backend.Allocate("y", new(1, 70_001)), x = Input(backend, 1, 70_001);
+        backend.ElementwiseActivation.Forward(y, x, Activation.Gelu);
+        backend.ElementwiseActivation.BackwardInput(y, y, x, Activation.Gelu);
+        return y;
+    }
+
+    private static Tensor ViewSignalBackward(CpuBackend backend)
+    {
+        var dsignal = backend.Allocate("dsignal", new(3, 130));
+        backend.Clear(dsignal);
+        backend.ViewSignal.BackwardParameters(dsignal, Input(backend, 6, 300, 130));
+        return dsignal;
+    }
+
+    private static Tensor CopyAndClear(CpuBackend backend)
+    {
+        var y = backend.Allocate("y", new(200_001));
+        backend.Copy(y, Input(backend, 200_001));
+        backend.Clear(y.View("middle", new(150_000), 7));
+        return y;
     }
 
     private static Tensor PatchEmbedding(CpuBackend backend)

@@ -17,6 +17,8 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("RowGather", RowGather),
         new("RowGather backward", RowGatherBackward),
         new("LayerNorm", LayerNorm),
+        new("LayerNorm backward", LayerNormBackward),
+        new("LayerNorm backward of parameters", LayerNormBackwardParameters),
         new("Linear", bench => Linear(bench, 37, 45, 51, Activation.None)),
         new("Linear one row", bench => Linear(bench, 1, 45, 51, Activation.None)),
         new("Linear GELU", bench => Linear(bench, 37, 45, 51, Activation.Gelu)),
@@ -36,6 +38,13 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("GaussianBlur", GaussianBlur),
         new("Alignment", Alignment),
         new("Alignment backward", AlignmentBackward),
+        new("GELU", bench => ElementwiseActivation(bench, Activation.Gelu)),
+        new("QuickGELU", bench => ElementwiseActivation(bench, Activation.QuickGelu)),
+        new("ViewSignal", ViewSignal),
+        new("ViewSignal backward", ViewSignalBackward),
+        new("LatentNoise", LatentNoise),
+        new("LatentNoise backward", LatentNoiseBackward),
+        new("Copy", Copy),
     ];
 
     private static (Action, Tensor[]) PatchEmbedding(Workbench bench)
@@ -77,6 +86,34 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         Tensor y = bench.Output("y", 9, 67), mean = bench.Output("mean", 9), rstd = bench.Output("rstd", 9);
         Tensor x = Input(bench, "x", 9, 67), w = Input(bench, "w", 67), b = Input(bench, "b", 67);
         return (() => bench.Backend.LayerNorm.Forward(y, x, w, b, mean, rstd), [y, mean, rstd]);
+    }
+
+    // Gradients are added, so every call begins with zeros.
+    private static (Action, Tensor[]) LayerNormBackward(Workbench bench)
+    {
+        Tensor dx = bench.Output("dx", 9, 67), dy = Input(bench, "dy", 9, 67), x = Input(bench, "x", 9, 67), w = Input(bench, "w", 67);
+        Tensor mean = Input(bench, "mean", 9), rstd = Input(bench, "rstd", 9);
+        return (Call, [dx]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dx);
+            bench.Backend.LayerNorm.BackwardInput(dx, dy, x, w, mean, rstd);
+        }
+    }
+
+    private static (Action, Tensor[]) LayerNormBackwardParameters(Workbench bench)
+    {
+        Tensor dw = bench.Output("dw", 67), db = bench.Output("db", 67), dy = Input(bench, "dy", 300, 67), x = Input(bench, "x", 300, 67);
+        Tensor mean = Input(bench, "mean", 300), rstd = Input(bench, "rstd", 300);
+        return (Call, [dw, db]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dw);
+            bench.Backend.Clear(db);
+            bench.Backend.LayerNorm.BackwardParameters(dw, db, dy, x, mean, rstd);
+        }
     }
 
     private static (Action, Tensor[]) Linear(Workbench bench, int M, int N, int K, Activation activation)
@@ -172,6 +209,60 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         Tensor weights = Input(bench, "weights", 2), pooled = Input(bench, "pooled", 2, 35), mass = bench.Input("mass", new(2), [4, 5]);
         return Adding(bench, () => bench.Backend.Alignment.BackwardInput(dz0, dfeatures, dlogits, z0, features, logits, weights, pooled, mass, 0.5f),
             dz0, dfeatures, dlogits);
+    }
+
+    private static (Action, Tensor[]) ElementwiseActivation(Workbench bench, Activation activation)
+    {
+        Tensor y = bench.Output("y", 9, 671), dx = bench.Output("dx", 9, 671), dy = Input(bench, "dy", 9, 671), x = Input(bench, "x", 9, 671);
+        return (Call, [y, dx]);
+
+        void Call()
+        {
+            bench.Backend.ElementwiseActivation.Forward(y, x, activation);
+            bench.Backend.ElementwiseActivation.BackwardInput(dx, dy, x, activation);
+        }
+    }
+
+    private static (Action, Tensor[]) ViewSignal(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 4, 5, 67), x = Input(bench, "x", 4, 5, 67), signal = Input(bench, "signal", 2, 67);
+        return (() => bench.Backend.ViewSignal.Forward(y, x, signal), [y]);
+    }
+
+    private static (Action, Tensor[]) ViewSignalBackward(Workbench bench)
+    {
+        Tensor dsignal = bench.Output("dsignal", 2, 67), dy = Input(bench, "dy", 4, 140, 67);
+        return (Call, [dsignal]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dsignal);
+            bench.Backend.ViewSignal.BackwardParameters(dsignal, dy);
+        }
+    }
+
+    private static (Action, Tensor[]) LatentNoise(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 9, 67), x = Input(bench, "x", 9, 67), noise = Input(bench, "noise", 9, 67), mask = Input(bench, "mask", 9);
+        return (() => bench.Backend.LatentNoise.Forward(y, x, noise, mask, 0.3f), [y]);
+    }
+
+    private static (Action, Tensor[]) LatentNoiseBackward(Workbench bench)
+    {
+        Tensor dx = bench.Output("dx", 9, 67), dy = Input(bench, "dy", 9, 67);
+        return (Call, [dx]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dx);
+            bench.Backend.LatentNoise.BackwardInput(dx, dy);
+        }
+    }
+
+    private static (Action, Tensor[]) Copy(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 9, 671), x = Input(bench, "x", 9, 671);
+        return (() => bench.Backend.Copy(y, x), [y]);
     }
 
     private static Tensor Input(Workbench bench, string name, params ReadOnlySpan<int> sizes)
