@@ -20,6 +20,8 @@ public sealed class CpuBackend : Backend
     private readonly ForkJoinPool pool;
     private readonly List<Workspace> workspaces = [];
     private readonly Operations operations;
+    private readonly CopyJob copy = new();
+    private readonly ClearJob clear = new();
     private int running;
 
     /// <summary>Starts the threads.</summary>
@@ -148,10 +150,21 @@ public sealed class CpuBackend : Backend
     }
 
     /// <inheritdoc/>
-    protected override void CopyCore(Tensor target, Tensor source) => throw new NotSupportedException("not there yet");
+    protected override unsafe void CopyCore(Tensor target, Tensor source)
+    {
+        copy.Target = target.Floats();
+        copy.Source = source.Floats();
+        copy.SetElements(target.Count, cost: 2, Threads);
+        Run(copy, target, source);
+    }
 
     /// <inheritdoc/>
-    protected override void ClearCore(Tensor tensor) => throw new NotSupportedException("not there yet");
+    protected override unsafe void ClearCore(Tensor tensor)
+    {
+        clear.Target = tensor.Floats();
+        clear.SetElements(tensor.Count, cost: 1, Threads);
+        Run(clear, tensor);
+    }
 
     /// <summary>Returns at once: operations have finished when they return.</summary>
     public override void Synchronize()
@@ -216,14 +229,14 @@ public sealed class CpuBackend : Backend
             where O : struct, ISimd<V> => new(
                 new PatchEmbedding<V, O>(backend),
                 new TokenInjection<V, O>(backend),
-                new RowGather(backend),
+                new RowGather<V, O>(backend),
                 new LayerNorm<V, O>(backend),
                 new Linear<V, O>(backend),
                 new Attention<V, O>(backend),
                 new L2Normalize<V, O>(backend),
                 new CosineLogits<V, O>(backend),
                 new MemoryBankDistance<V, O>(backend),
-                new BilinearUpsample(backend),
+                new BilinearUpsample<V, O>(backend),
                 new GaussianBlur<V, O>(backend),
                 new ElementwiseActivation<V, O>(backend),
                 new TransposedConv2x2<V, O>(backend),

@@ -3,12 +3,19 @@ using AnoPLe.Gpu.Kernels.Cpu.Simd;
 
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>Two passes over a row that is in cache: mean, then variance around it; a third writes.</summary>
+/// <summary>
+/// Two passes over a row that is in cache: mean, then variance around it; a third writes. Backward, one pass for both means of a row and one
+/// that writes; the parameters' sums over rows in two stages, see <see cref="ColumnSums{V, O}"/>.
+/// </summary>
 internal sealed unsafe class LayerNorm<V, O>(CpuBackend backend) : Ops.LayerNorm(backend)
     where V : unmanaged
     where O : struct, ISimd<V>
 {
     private readonly ForwardJob forward = new();
+    private readonly BackwardInputJob backwardInput = new();
+    private readonly PartialJob partial = new();
+    private readonly ColumnSums<V, O>.TotalJob total = new();
+    private readonly Workspace partialRows = backend.CreateWorkspace(1);
 
     /// <inheritdoc/>
     protected override void ForwardCore(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor? mean, Tensor? rstd)
@@ -24,10 +31,37 @@ internal sealed unsafe class LayerNorm<V, O>(CpuBackend backend) : Ops.LayerNorm
     }
 
     /// <inheritdoc/>
-    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd) => throw new NotSupportedException("not there yet");
+    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd)
+    {
+        backwardInput.Dx = dx.Floats();
+        backwardInput.Dy = dy.Floats();
+        backwardInput.X = x.Floats();
+        backwardInput.Weight = weight.Floats();
+        backwardInput.Mean = mean.Floats();
+        backwardInput.Rstd = rstd.Floats();
+        backwardInput.SetRows(x.Rows, x.Width, backend.Threads);
+        backend.Run(backwardInput, dx, dy, x, weight, mean, rstd);
+    }
 
     /// <inheritdoc/>
-    protected override void BackwardParametersCore(Tensor dweight, Tensor dbias, Tensor dy, Tensor x, Tensor mean, Tensor rstd) => throw new NotSupportedException("not there yet");
+    protected override void BackwardParametersCore(Tensor dweight, Tensor dbias, Tensor dy, Tensor x, Tensor mean, Tensor rstd)
+    {
+        int C = x.Width, chunks = ColumnSums<V, O>.Chunks(x.Rows), floats = chunks * ColumnSums<V, O>.Stride(C);
+        partialRows.Reserve(2L * floats);
+        float* dweights = partialRows.Of(0), dbiases = dweights + floats;
+        partial.Dweight = dweights;
+        partial.Dbias = dbiases;
+        partial.Dy = dy.Floats();
+        partial.X = x.Floats();
+        partial.Mean = mean.Floats();
+        partial.Rstd = rstd.Floats();
+        partial.Set(x.Rows, C);
+        backend.Run(partial, dy, x, mean, rstd);
+        total.Set(dweight.Floats(), dweights, rows: 1, C, chunks, backend.Threads);
+        backend.Run(total, dweight);
+        total.Set(dbias.Floats(), dbiases, rows: 1, C, chunks, backend.Threads);
+        backend.Run(total, dbias);
+    }
 
     private sealed class ForwardJob : RowsJob
     {
@@ -49,6 +83,114 @@ internal sealed unsafe class LayerNorm<V, O>(CpuBackend backend) : Ops.LayerNorm
                 return;
             Mean[row] = mean;
             Rstd[row] = rstd;
+        }
+    }
+
+    private sealed class BackwardInputJob : RowsJob
+    {
+        public float* Dx, Dy, X, Weight, Mean, Rstd;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        protected override void Row(int row, int worker)
+        {
+            int C = Width, i;
+            float* x = X + (nint)row * C, dy = Dy + (nint)row * C, dx = Dx + (nint)row * C;
+            float mean = Mean[row], rstd = Rstd[row];
+            var (sum, product) = Sums(dy, x, mean);
+            // xh mean(e xh) = (x - mean) scale.
+            float meanE = sum / C, scale = rstd * rstd * product / C;
+            V m = O.Broadcast(mean), r = O.Broadcast(rstd), me = O.Broadcast(meanE), s = O.Broadcast(-scale);
+            for (i = 0; i <= C - O.N; i += O.N)
+            {
+                V e = O.Subtract(O.Multiply(O.Load(dy + i), O.Load(Weight + i)), me);
+                O.Store(O.MultiplyAdd(r, O.MultiplyAdd(O.Subtract(O.Load(x + i), m), s, e), O.Load(dx + i)), dx + i);
+            }
+            for (; i < C; i++)
+                dx[i] += rstd * (dy[i] * Weight[i] - meanE - (x[i] - mean) * scale);
+        }
+
+        /// <summary>Sums of e = dy weight and of e (x - mean).</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private (float E, float Product) Sums(float* dy, float* x, float mean)
+        {
+            V e0 = default, e1 = default, p0 = default, p1 = default, m = O.Broadcast(mean);
+            int i = 0;
+            for (; i <= Width - 2 * O.N; i += 2 * O.N)
+            {
+                V a = O.Multiply(O.Load(dy + i), O.Load(Weight + i)), b = O.Multiply(O.Load(dy + i + O.N), O.Load(Weight + i + O.N));
+                e0 = O.Add(e0, a);
+                e1 = O.Add(e1, b);
+                p0 = O.MultiplyAdd(a, O.Subtract(O.Load(x + i), m), p0);
+                p1 = O.MultiplyAdd(b, O.Subtract(O.Load(x + i + O.N), m), p1);
+            }
+            float sum = O.Sum(O.Add(e0, e1)), product = O.Sum(O.Add(p0, p1));
+            for (; i < Width; i++)
+            {
+                float e = dy[i] * Weight[i];
+                sum += e;
+                product += e * (x[i] - mean);
+            }
+            return (sum, product);
+        }
+    }
+
+    /// <summary>Sums of dy xh and dy over a chunk of rows, a row of each for every chunk.</summary>
+    private sealed class PartialJob : Job
+    {
+        public float* Dweight, Dbias, Dy, X, Mean, Rstd;
+        private int rows, width;
+
+        public void Set(int count, int columns)
+        {
+            rows = count;
+            width = columns;
+            Tasks = ColumnSums<V, O>.Chunks(count);
+        }
+
+        /// <inheritdoc/>
+        public override void Run(int task, int worker)
+        {
+            int stride = ColumnSums<V, O>.Stride(width), row = task * ColumnSums<V, O>.ChunkRows;
+            int end = Math.Min(rows, row + ColumnSums<V, O>.ChunkRows);
+            float* dw = Dweight + (nint)task * stride, db = Dbias + (nint)task * stride;
+            new Span<float>(dw, stride).Clear();
+            new Span<float>(db, stride).Clear();
+            for (; row <= end - 4; row += 4)
+                AddFour(dw, db, row);
+            for (; row < end; row++)
+                AddOne(dw, db, row);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void AddFour(float* dw, float* db, int row)
+        {
+            int C = width;
+            float* y0 = Dy + (nint)row * C, y1 = y0 + C, y2 = y1 + C, y3 = y2 + C, x0 = X + (nint)row * C, x1 = x0 + C, x2 = x1 + C, x3 = x2 + C;
+            V m0 = O.Broadcast(Mean[row]), m1 = O.Broadcast(Mean[row + 1]), m2 = O.Broadcast(Mean[row + 2]), m3 = O.Broadcast(Mean[row + 3]);
+            V r0 = O.Broadcast(Rstd[row]), r1 = O.Broadcast(Rstd[row + 1]), r2 = O.Broadcast(Rstd[row + 2]), r3 = O.Broadcast(Rstd[row + 3]);
+            for (int c = 0; c < C; c += O.N)
+            {
+                V d0 = O.Load(y0 + c), d1 = O.Load(y1 + c), d2 = O.Load(y2 + c), d3 = O.Load(y3 + c);
+                V w = O.Multiply(O.Multiply(d0, r0), O.Subtract(O.Load(x0 + c), m0));
+                w = O.MultiplyAdd(O.Multiply(d1, r1), O.Subtract(O.Load(x1 + c), m1), w);
+                w = O.MultiplyAdd(O.Multiply(d2, r2), O.Subtract(O.Load(x2 + c), m2), w);
+                w = O.MultiplyAdd(O.Multiply(d3, r3), O.Subtract(O.Load(x3 + c), m3), w);
+                O.Store(O.Add(O.Load(dw + c), w), dw + c);
+                O.Store(O.Add(O.Load(db + c), O.Add(O.Add(d0, d1), O.Add(d2, d3))), db + c);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void AddOne(float* dw, float* db, int row)
+        {
+            float* dy = Dy + (nint)row * width, x = X + (nint)row * width;
+            V m = O.Broadcast(Mean[row]), r = O.Broadcast(Rstd[row]);
+            for (int c = 0; c < width; c += O.N)
+            {
+                V d = O.Load(dy + c);
+                O.Store(O.MultiplyAdd(O.Multiply(d, r), O.Subtract(O.Load(x + c), m), O.Load(dw + c)), dw + c);
+                O.Store(O.Add(O.Load(db + c), d), db + c);
+            }
         }
     }
 }

@@ -55,6 +55,27 @@ internal static unsafe class Reduce<V, O>
         return sum;
     }
 
+    /// <summary>Sum of x a.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Dot(float* x, float* a, int n)
+    {
+        V s0 = default, s1 = default, s2 = default, s3 = default;
+        int i = 0;
+        for (; i <= n - 4 * O.N; i += 4 * O.N)
+        {
+            s0 = O.MultiplyAdd(O.Load(x + i), O.Load(a + i), s0);
+            s1 = O.MultiplyAdd(O.Load(x + i + O.N), O.Load(a + i + O.N), s1);
+            s2 = O.MultiplyAdd(O.Load(x + i + 2 * O.N), O.Load(a + i + 2 * O.N), s2);
+            s3 = O.MultiplyAdd(O.Load(x + i + 3 * O.N), O.Load(a + i + 3 * O.N), s3);
+        }
+        for (; i <= n - O.N; i += O.N)
+            s0 = O.MultiplyAdd(O.Load(x + i), O.Load(a + i), s0);
+        float sum = Total(s0, s1, s2, s3);
+        for (; i < n; i++)
+            sum += x[i] * a[i];
+        return sum;
+    }
+
     /// <summary>Sum of x (a - b): the difference first, because a and b may be nearly equal.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float DotDifference(float* x, float* a, float* b, int n)

@@ -1,9 +1,14 @@
+using AnoPLe.Gpu.Kernels.Cpu.Simd;
+
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>Row copies. Indices are checked: here it costs nothing, and a bad one would read foreign memory.</summary>
-internal sealed unsafe class RowGather(CpuBackend backend) : Ops.RowGather(backend)
+/// <summary>Row copies and sums. Indices are checked: here it costs nothing, and a bad one would reach foreign memory.</summary>
+internal sealed unsafe class RowGather<V, O>(CpuBackend backend) : Ops.RowGather(backend)
+    where V : unmanaged
+    where O : struct, ISimd<V>
 {
     private readonly ForwardJob forward = new();
+    private readonly BackwardInputJob backwardInput = new();
 
     /// <inheritdoc/>
     protected override void ForwardCore(Tensor y, Tensor x, Tensor rows)
@@ -16,7 +21,14 @@ internal sealed unsafe class RowGather(CpuBackend backend) : Ops.RowGather(backe
     }
 
     /// <inheritdoc/>
-    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor rows) => throw new NotSupportedException("not there yet");
+    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor rows)
+    {
+        backwardInput.DX = dx.Floats();
+        backwardInput.DY = dy.Floats();
+        backwardInput.Rows = rows.Indices(dx.Rows);
+        backwardInput.SetRows(dy.Rows, dy.Width, backend.Threads);
+        backend.Run(backwardInput, dx, dy, rows);
+    }
 
     private sealed class ForwardJob : RowsJob
     {
@@ -25,5 +37,14 @@ internal sealed unsafe class RowGather(CpuBackend backend) : Ops.RowGather(backe
 
         protected override void Row(int row, int worker) =>
             new ReadOnlySpan<float>(X + (nint)Rows[row] * Width, Width).CopyTo(new Span<float>(Y + (nint)row * Width, Width));
+    }
+
+    /// <summary>The indices are distinct, so no two tasks write the same row.</summary>
+    private sealed class BackwardInputJob : RowsJob
+    {
+        public float* DX, DY;
+        public int* Rows;
+
+        protected override void Row(int row, int worker) => AddRows<V, O>.Add(DX + (nint)Rows[row] * Width, DY + (nint)row * Width, Width);
     }
 }

@@ -10,6 +10,7 @@ public sealed class IlgpuBackend : Backend
     internal const int MinGroup = 64;
 
     private readonly List<MemoryBuffer> scratch = [];
+    private readonly Clear clear;
     private long bytesHeld;
     private bool disposed;
 
@@ -40,6 +41,7 @@ public sealed class IlgpuBackend : Backend
         AdamW = new AdamW(this);
         SquaredNorm = new SquaredNorm(this);
         FusedScore = new FusedScore(this);
+        clear = new Clear(this);
     }
 
     /// <summary>Opens a device.</summary>
@@ -271,10 +273,21 @@ public sealed class IlgpuBackend : Backend
     }
 
     /// <inheritdoc/>
-    protected override void CopyCore(Tensor target, Tensor source) => throw new NotSupportedException("not there yet");
+    protected override void CopyCore(Tensor target, Tensor source)
+    {
+        View to = Views.Of(target, this).Memory, from = Views.Of(source, this).Memory;
+        try
+        {
+            from.CopyTo(Stream, to);
+        }
+        catch (AcceleratorException e)
+        {
+            throw Failed($"copying '{source.Name}'", e);
+        }
+    }
 
     /// <inheritdoc/>
-    protected override void ClearCore(Tensor tensor) => throw new NotSupportedException("not there yet");
+    protected override void ClearCore(Tensor tensor) => clear.Run(tensor);
 
     /// <inheritdoc/>
     public override void Synchronize()

@@ -1,9 +1,47 @@
+using ILGPU.Algorithms;
+
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Stub.</summary>
+/// <summary>One group per row; backward, four elements a thread.</summary>
 internal sealed class LatentNoise(IlgpuBackend backend) : Ops.LatentNoise(backend)
 {
-    protected override void ForwardCore(Tensor y, Tensor x, Tensor noise, Tensor? mask, float scale) => throw new NotSupportedException("not there yet");
+    private delegate void Launch(AcceleratorStream stream, KernelConfig config, View y, View x, View noise, View mask, int C, int masked, float scale);
 
-    protected override void BackwardInputCore(Tensor dx, Tensor dy) => throw new NotSupportedException("not there yet");
+    private delegate void LaunchBackward(AcceleratorStream stream, KernelConfig config, View dx, View dy, int count);
+
+    private Launch? forward;
+    private LaunchBackward? backwardInput;
+
+    protected override void ForwardCore(Tensor y, Tensor x, Tensor noise, Tensor? mask, float scale)
+    {
+        forward ??= backend.Load<Launch>(nameof(LatentNoise), ForwardKernel);
+        // Without a mask the kernel still needs a view to pass on; it does not read it.
+        forward(backend.Stream, (x.Rows, RowGroup.Threads), y.View(backend), x.View(backend), noise.View(backend), (mask ?? x).View(backend), x.Width,
+            mask is null ? 0 : 1, scale);
+    }
+
+    protected override void BackwardInputCore(Tensor dx, Tensor dy)
+    {
+        backwardInput ??= backend.Load<LaunchBackward>(nameof(LatentNoise), BackwardInputKernel);
+        backwardInput(backend.Stream, ElementGroups.Config(dx.Count), dx.View(backend), dy.View(backend), dx.Count);
+    }
+
+    [Kernel]
+    private static void ForwardKernel(View y, View x, View noise, View mask, int C, int masked, float scale)
+    {
+        int row = Grid.IdxX, x0 = row * C;      // x0: start of x[row, :]
+        float factor = scale;
+        if (masked != 0)
+            factor *= mask[row];
+        for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
+            y[x0 + c] = x[x0 + c] + factor * noise[x0 + c];
+    }
+
+    [Kernel]
+    private static void BackwardInputKernel(View dx, View dy, int count)
+    {
+        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
+        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
+            dx[start + i] += dy[start + i];
+    }
 }

@@ -2,12 +2,24 @@ using ILGPU.Algorithms;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>One group per row; mean first, then the variance around it, so that a large mean costs no digits.</summary>
+/// <summary>
+/// One group per row; mean first, then the variance around it, so that a large mean costs no digits. Gradients of the parameters are sums
+/// over rows in two stages, see <see cref="ColumnSums"/>.
+/// </summary>
 internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
 {
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View y, View x, View weight, View bias, View mean, View rstd, int C, int save);
 
+    private delegate void LaunchBackwardInput(AcceleratorStream stream, KernelConfig config, View dx, View dy, View x, View weight, View mean, View rstd, int C);
+
+    private delegate void LaunchPartial(AcceleratorStream stream, KernelConfig config, View dweights, View dbiases, View dy, View x, View mean, View rstd,
+        RowChunks cut);
+
+    private readonly ColumnSums totals = new(backend);
     private Launch? forward;
+    private LaunchBackwardInput? backwardInput;
+    private LaunchPartial? partialSums;
+    private MemoryBuffer1D<float, Stride1D.Dense>? partialRows;
 
     protected override void ForwardCore(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor? mean, Tensor? rstd)
     {
@@ -17,9 +29,23 @@ internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
             (mean ?? y).View(backend), (rstd ?? y).View(backend), x.Width, mean is null ? 0 : 1);
     }
 
-    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd) => throw new NotSupportedException("not there yet");
+    protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Tensor weight, Tensor mean, Tensor rstd)
+    {
+        backwardInput ??= backend.Load<LaunchBackwardInput>(nameof(LayerNorm), BackwardInputKernel);
+        backwardInput(backend.Stream, (x.Rows, RowGroup.Threads), dx.View(backend), dy.View(backend), x.View(backend), weight.View(backend),
+            mean.View(backend), rstd.View(backend), x.Width);
+    }
 
-    protected override void BackwardParametersCore(Tensor dweight, Tensor dbias, Tensor dy, Tensor x, Tensor mean, Tensor rstd) => throw new NotSupportedException("not there yet");
+    protected override void BackwardParametersCore(Tensor dweight, Tensor dbias, Tensor dy, Tensor x, Tensor mean, Tensor rstd)
+    {
+        var cut = new RowChunks(x.Rows, x.Width);
+        var partial = backend.Scratch(ref partialRows, "partial sums of a layer norm's gradient", 2 * cut.Floats);
+        View dweights = partial.SubView(0, cut.Floats), dbiases = partial.SubView(cut.Floats, cut.Floats);
+        partialSums ??= backend.Load<LaunchPartial>(nameof(LayerNorm), PartialKernel);
+        partialSums(backend.Stream, cut.Config(1), dweights, dbiases, dy.View(backend), x.View(backend), mean.View(backend), rstd.View(backend), cut);
+        totals.Add(dweight.View(backend), dweights, rows: 1, cut);
+        totals.Add(dbias.View(backend), dbiases, rows: 1, cut);
+    }
 
     [Kernel]
     private static void ForwardKernel(View y, View x, View weight, View bias, View mean, View rstd, int C, int save)
@@ -45,5 +71,54 @@ internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
             mean[row] = m;
             rstd[row] = r;
         }
+    }
+
+    [Kernel]
+    private static void BackwardInputKernel(View dx, View dy, View x, View weight, View mean, View rstd, int C)
+    {
+        var sums = SharedMemory.Allocate<F4>(2 * RowGroup.Quads);
+        var products = sums.SubView(RowGroup.Quads);
+        int row = Grid.IdxX, x0 = row * C;      // x0: start of x[row, :]
+        float m = mean[row], r = rstd[row], sum = 0f, product = 0f;      // sums of e and of e xh
+        for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
+        {
+            float e = dy[x0 + c] * weight[c];
+            sum += e;
+            product += e * ((x[x0 + c] - m) * r);
+        }
+        sum = RowGroup.Sum(sums, sum) / C;
+        product = RowGroup.Sum(products, product) / C;
+        for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
+            dx[x0 + c] += r * (dy[x0 + c] * weight[c] - sum - (x[x0 + c] - m) * r * product);
+    }
+
+    // A thread has one column of a chunk of rows. Four rows at a time, so that their loads do not wait for each other.
+    [Kernel]
+    private static void PartialKernel(View dweights, View dbiases, View dy, View x, View mean, View rstd, RowChunks cut)
+    {
+        int C = cut.Columns, c = Grid.IdxX * RowGroup.Threads + Group.IdxX, row = Grid.IdxY * cut.ChunkRows;
+        int end = XMath.Min(cut.Rows, row + cut.ChunkRows);
+        if (c >= C)
+            return;
+        float dw = 0f, db = 0f;
+        for (; row <= end - 4; row += 4)
+        {
+            int at = row * C + c;
+            float d0 = dy[at], d1 = dy[at + C], d2 = dy[at + 2 * C], d3 = dy[at + 3 * C];
+            float x0 = x[at], x1 = x[at + C], x2 = x[at + 2 * C], x3 = x[at + 3 * C];
+            dw += d0 * ((x0 - mean[row]) * rstd[row]);
+            dw += d1 * ((x1 - mean[row + 1]) * rstd[row + 1]);
+            dw += d2 * ((x2 - mean[row + 2]) * rstd[row + 2]);
+            dw += d3 * ((x3 - mean[row + 3]) * rstd[row + 3]);
+            db += (d0 + d1) + (d2 + d3);
+        }
+        for (; row < end; row++)
+        {
+            float d = dy[row * C + c];
+            dw += d * ((x[row * C + c] - mean[row]) * rstd[row]);
+            db += d;
+        }
+        dweights[Grid.IdxY * C + c] = dw;
+        dbiases[Grid.IdxY * C + c] = db;
     }
 }

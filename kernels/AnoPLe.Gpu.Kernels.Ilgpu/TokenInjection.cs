@@ -18,7 +18,10 @@ internal sealed class TokenInjection(IlgpuBackend backend) : Ops.TokenInjection(
 {
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, View tokens, View positions, InjectionShape shape);
 
+    private delegate void LaunchBackward(AcceleratorStream stream, KernelConfig config, View dtokens, View dx, InjectionShape shape, int sequences);
+
     private Launch? forward;
+    private LaunchBackward? backwardTokens;
 
     protected override void ForwardCore(Tensor x, Tensor tokens, int start, Tensor? positions)
     {
@@ -32,7 +35,17 @@ internal sealed class TokenInjection(IlgpuBackend backend) : Ops.TokenInjection(
         forward(backend.Stream, (x.Shape[0] * m, RowGroup.Threads), x.View(backend), tokens.View(backend), (positions ?? tokens).View(backend), shape);
     }
 
-    protected override void BackwardTokensCore(Tensor dtokens, Tensor dx, int start) => throw new NotSupportedException("not there yet");
+    protected override void BackwardTokensCore(Tensor dtokens, Tensor dx, int start)
+    {
+        int rank = dtokens.Shape.Rank;
+        InjectionShape shape = new()
+        {
+            T = dx.Shape[1], Tokens = dtokens.Shape[rank - 2], C = dx.Width, Views = rank == 3 ? dtokens.Shape[0] : 1, Start = start,
+        };
+        backwardTokens ??= backend.Load<LaunchBackward>(nameof(TokenInjection), BackwardTokensKernel);
+        var config = new KernelConfig(new Index2D(dtokens.Rows, TileChoice.Tiles(RowGroup.Threads, dx.Width)), new Index2D(RowGroup.Threads, 1));
+        backwardTokens(backend.Stream, config, dtokens.View(backend), dx.View(backend), shape, dx.Shape[0]);
+    }
 
     [Kernel]
     private static void ForwardKernel(View x, View tokens, View positions, InjectionShape shape)
@@ -47,5 +60,23 @@ internal sealed class TokenInjection(IlgpuBackend backend) : Ops.TokenInjection(
                 value += positions[position0 + c];
             x[x0 + c] = value;
         }
+    }
+
+    // One thread per channel of a token of a view; it takes the view's sequences in their order.
+    [Kernel]
+    private static void BackwardTokensKernel(View dtokens, View dx, InjectionShape shape, int sequences)
+    {
+        int c = Grid.IdxY * RowGroup.Threads + Group.IdxX;
+        if (c >= shape.C)
+            return;
+        int view = Grid.IdxX / shape.Tokens, i = Grid.IdxX - view * shape.Tokens;
+        int at = (view * shape.T + shape.Start + i) * shape.C + c, stride = shape.Views * shape.T * shape.C;      // stride: to the view's next sequence
+        float sum = 0f;
+        for (int n = view, from = at; n < sequences; n += shape.Views, from += stride)
+            sum += dx[from];
+        // A loop of its own: ILGPU moves a load to where its value is used, even behind a store to the same place.
+        for (int n = view, to = at; n < sequences; n += shape.Views, to += stride)
+            dx[to] = 0f;
+        dtokens[Grid.IdxX * shape.C + c] += sum;
     }
 }

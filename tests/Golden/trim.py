@@ -14,11 +14,10 @@ import struct
 import sys
 
 KEEP = re.compile(
-    r"in/(text_ids|class_index|test_class|views|test_views|image_u8\.|met\.|perlin\.)"
-    r"|act/(in\.images|img\.logit|prompts\.|smp\.z0|txt\.(embed|features|w|L\d+\.out)|vis\.(embed|cls|patches|L\d+\.out))"
-    r"|inf/(w|z0|mem_grid|map_memory|bank\.)"
-    r"|misc/perlin$"
-    r"|metric/")
+    r"in/|param/|loss/|grad/|step1/|step5/|misc/|metric/"
+    r"|act/(in\.images|img\.logit|pix\.logit$|align\.s|prompts\.|smp\.(z0|cls)|txt\.(embed|features|w|L\d+\.out)|vis\.(embed|cls|patches|L\d+\.out))"
+    r"|gact/(img\.logit|pix\.logit$|prompts\.|smp\.z0|txt\.(features|w)|vis\.cls)"
+    r"|inf/")
 
 
 def trim(source, target):

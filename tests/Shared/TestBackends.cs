@@ -7,6 +7,9 @@ namespace AnoPLe.Gpu.Testing;
 /// <summary>The backends every operation is tested on. Managed SIMD and the simulator always run; the others when present, else skipped.</summary>
 public static class TestBackends
 {
+    /// <summary>Test classes that use these backends name this collection, so that they take turns: a backend serves one thread at a time.</summary>
+    public const string Collection = "Backends";
+
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, Backend> Opened = [];
 

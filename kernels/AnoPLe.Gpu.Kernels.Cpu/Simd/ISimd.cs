@@ -41,6 +41,8 @@ internal unsafe interface ISimd<V>
 
     static abstract V Abs(V a);
 
+    static abstract V Sqrt(V a);
+
     /// <summary>p·2^n for a whole n in [-126, 127]; magic is n + 1.5·2^23, so that its low bits are n.</summary>
     static abstract V ScaleByPowerOfTwo(V p, V n, V magic);
 

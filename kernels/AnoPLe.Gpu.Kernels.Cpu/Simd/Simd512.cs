@@ -47,6 +47,9 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> Abs(Vector512<float> a) => Vector512.Abs(a);
 
     [MethodImpl(Inline)]
+    public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
+
+    [MethodImpl(Inline)]
     public static Vector512<float> ScaleByPowerOfTwo(Vector512<float> p, Vector512<float> n, Vector512<float> magic) =>
         Avx512F.IsSupported ? Avx512F.Scale(p, n) : p * Vector512.ShiftLeft(magic.AsInt32() + Vector512.Create(127), 23).AsSingle();
 

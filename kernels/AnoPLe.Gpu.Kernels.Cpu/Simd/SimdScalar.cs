@@ -45,6 +45,9 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Abs(float a) => MathF.Abs(a);
 
     [MethodImpl(Inline)]
+    public static float Sqrt(float a) => MathF.Sqrt(a);
+
+    [MethodImpl(Inline)]
     public static float ScaleByPowerOfTwo(float p, float n, float magic) =>
         p * BitConverter.Int32BitsToSingle((BitConverter.SingleToInt32Bits(magic) + 127) << 23);
 

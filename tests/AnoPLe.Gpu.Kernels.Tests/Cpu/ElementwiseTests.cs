@@ -24,9 +24,33 @@ public sealed class ElementwiseTests
         AssertErrors(Functions(bits).QuickGelu, x => SpecialFunctions.Activate(Activation.QuickGelu, x), -60, 60, y => Math.Max(1, Math.Abs(y)), 1.3e-7);
 
     [Theory, MemberData(nameof(Widths))]
+    public void GeluSlope_has_the_stated_error(int bits) =>
+        AssertErrors(Functions(bits).GeluSlope, x => ElementwiseActivationReference.Slope(Activation.Gelu, x), -12, 12, _ => 1, 1.2e-7);
+
+    [Theory, MemberData(nameof(Widths))]
+    public void QuickGeluSlope_has_the_stated_error(int bits) =>
+        AssertErrors(Functions(bits).QuickGeluSlope, x => ElementwiseActivationReference.Slope(Activation.QuickGelu, x), -60, 60, _ => 1, 2e-7);
+
+    [Theory, MemberData(nameof(Widths))]
+    public void Extreme_slopes_and_nan(int bits)
+    {
+        var functions = Functions(bits);
+        foreach (var slope in new[] { functions.GeluSlope, functions.QuickGeluSlope })
+        {
+            Assert.Equal(0.5f, slope(0));
+            Assert.Equal(0.5f, slope(1e-40f), 1e-7f);
+            Assert.Equal(0.5f, slope(-1e-31f), 1e-7f);
+            Assert.Equal(1f, slope(1e30f), 1e-7f);
+            Assert.Equal(1f, slope(float.PositiveInfinity), 1e-7f);
+            Assert.Equal(0f, slope(float.NegativeInfinity), 1e-7f);
+            Assert.True(float.IsNaN(slope(float.NaN)));
+        }
+    }
+
+    [Theory, MemberData(nameof(Widths))]
     public void Extreme_arguments_and_nan(int bits)
     {
-        var (exp, gelu, quickGelu) = Functions(bits);
+        var (exp, gelu, quickGelu, _, _) = Functions(bits);
         Assert.Equal(1f, exp(0));
         Assert.InRange(exp(float.NegativeInfinity), 0, 1.2e-38f);
         Assert.InRange(exp(float.PositiveInfinity), 1.6e38f, float.PositiveInfinity);
@@ -56,7 +80,7 @@ public sealed class ElementwiseTests
         Assert.True(worst <= stated, $"{worst:e3} at {worstAt}, stated {stated:e1}.");
     }
 
-    private static (Func<float, float> Exp, Func<float, float> Gelu, Func<float, float> QuickGelu) Functions(int bits) => bits switch
+    private static FunctionSet Functions(int bits) => bits switch
     {
         512 => Functions<Vector512<float>, Simd512>(),
         256 => Functions<Vector256<float>, Simd256>(),
@@ -64,10 +88,15 @@ public sealed class ElementwiseTests
         _ => Functions<float, SimdScalar>(),
     };
 
-    private static (Func<float, float> Exp, Func<float, float> Gelu, Func<float, float> QuickGelu) Functions<V, O>()
+    private static FunctionSet Functions<V, O>()
         where V : unmanaged
-        where O : struct, ISimd<V> => (
+        where O : struct, ISimd<V> => new(
             x => O.MaxAcross(Elementwise<V, O>.Exp(O.Broadcast(x))),
             x => O.MaxAcross(Elementwise<V, O>.Gelu(O.Broadcast(x))),
-            x => O.MaxAcross(Elementwise<V, O>.QuickGelu(O.Broadcast(x))));
+            x => O.MaxAcross(Elementwise<V, O>.QuickGelu(O.Broadcast(x))),
+            x => O.MaxAcross(Elementwise<V, O>.GeluSlope(O.Broadcast(x))),
+            x => O.MaxAcross(Elementwise<V, O>.QuickGeluSlope(O.Broadcast(x))));
+
+    private sealed record FunctionSet(Func<float, float> Exp, Func<float, float> Gelu, Func<float, float> QuickGelu, Func<float, float> GeluSlope,
+        Func<float, float> QuickGeluSlope);
 }

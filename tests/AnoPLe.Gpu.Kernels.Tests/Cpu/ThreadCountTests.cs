@@ -28,6 +28,15 @@ public sealed class ThreadCountTests
         ("Attention causal", b => Attention(b, causal: true)),
         ("Attention backward", AttentionBackward),
         ("LayerNorm", LayerNorm),
+        ("CosineLogits backward of text", CosineLogitsBackwardText),
+        ("TokenInjection backward", TokenInjectionBackward),
+        ("BilinearUpsample backward", BilinearUpsampleBackward),
+        ("Alignment", Alignment),
+        ("Alignment backward", AlignmentBackward),
+        ("LayerNorm backward of parameters", LayerNormBackwardParameters),
+        ("Activation", ElementwiseActivation),
+        ("ViewSignal backward", ViewSignalBackward),
+        ("Copies and zeros", CopyAndClear),
         ("PatchEmbedding", PatchEmbedding),
         ("MemoryBankDistance", MemoryBankDistance),
     ];
@@ -59,6 +68,76 @@ public sealed class ThreadCountTests
     {
         var y = backend.Allocate("y", new(500, 130));
         backend.LayerNorm.Forward(y, Input(backend, 500, 130), Input(backend, 130), Input(backend, 130));
+        return y;
+    }
+
+    private static Tensor CosineLogitsBackwardText(CpuBackend backend)
+    {
+        Tensor dtext = Input(backend, 4, 300), dlogits = Input(backend, 3, 700), x = Input(backend, 3, 700, 300);
+        backend.CosineLogits.BackwardText(dtext, dlogits, x, backend.Upload("classes", new(3), [1, 0, 1]), tau: 100);
+        return dtext;
+    }
+
+    private static Tensor TokenInjectionBackward(CpuBackend backend)
+    {
+        Tensor dtokens = Input(backend, 5, 40, 130), dx = Input(backend, 15, 50, 130);
+        backend.TokenInjection.BackwardTokens(dtokens, dx, start: 7);
+        return dtokens;
+    }
+
+    private static Tensor BilinearUpsampleBackward(CpuBackend backend)
+    {
+        Tensor dx = Input(backend, 3, 30, 30), dy = Input(backend, 3, 120, 121);
+        backend.BilinearUpsample.BackwardInput(dx, dy);
+        return dx;
+    }
+
+    private static Tensor Alignment(CpuBackend backend)
+    {
+        Tensor loss = backend.Allocate("loss", new(3)), pooled = backend.Allocate("pooled", new(3, 300)), mass = backend.Allocate("mass", new(3));
+        backend.Alignment.Forward(loss, pooled, mass, Input(backend, 3, 300), Input(backend, 3, 700, 300), Input(backend, 3, 700), Input(backend, 3), 1e-6f);
+        return pooled;
+    }
+
+    private static Tensor AlignmentBackward(CpuBackend backend)
+    {
+        Tensor dz0 = Input(backend, 3, 300), dfeatures = Input(backend, 3, 700, 300), dlogits = Input(backend, 3, 700);
+        backend.Alignment.BackwardInput(dz0, dfeatures, dlogits, Input(backend, 3, 300), Input(backend, 3, 700, 300), Input(backend, 3, 700), Input(backend, 3),
+            Input(backend, 3, 300), Input(backend, 3), scale: 1);
+        return dfeatures;
+    }
+
+    private static Tensor LayerNormBackwardParameters(CpuBackend backend)
+    {
+        var sums = backend.Allocate("sums", new(2, 130));
+        Tensor x = Input(backend, 1500, 130), dy = Input(backend, 1500, 130), mean = Input(backend, 1500), rstd = Input(backend, 1500);
+        backend.Clear(sums);
+        backend.LayerNorm.BackwardParameters(sums.View("dweight", new(130)), sums.View("dbias", new(130), 130), dy, x, mean, rstd);
+        return sums;
+    }
+
+    // 70,001 elements end in a tail, which must not meet other elements when the cut is another.
+    private static Tensor ElementwiseActivation(CpuBackend backend)
+    {
+        Tensor y = backend.Allocate("y", new(1, 70_001)), x = Input(backend, 1, 70_001);
+        backend.ElementwiseActivation.Forward(y, x, Activation.Gelu);
+        backend.ElementwiseActivation.BackwardInput(y, y, x, Activation.Gelu);
+        return y;
+    }
+
+    private static Tensor ViewSignalBackward(CpuBackend backend)
+    {
+        var dsignal = backend.Allocate("dsignal", new(3, 130));
+        backend.Clear(dsignal);
+        backend.ViewSignal.BackwardParameters(dsignal, Input(backend, 6, 300, 130));
+        return dsignal;
+    }
+
+    private static Tensor CopyAndClear(CpuBackend backend)
+    {
+        var y = backend.Allocate("y", new(200_001));
+        backend.Copy(y, Input(backend, 200_001));
+        backend.Clear(y.View("middle", new(150_000), 7));
         return y;
     }
 

@@ -37,4 +37,25 @@ internal static class BilinearUpsampleReference
         int first = Math.Min(int.CreateTruncating(source), from - 1);
         return (first, Math.Min(first + 1, from - 1), source - T.CreateChecked(first));
     }
+
+    /// <summary>dx: every output gives its gradient to the four cells it read.</summary>
+    public static T[] BackwardInput<T>(T[] dy, int h, int w, int H, int W)
+        where T : IBinaryFloatingPointIeee754<T>
+    {
+        int N = dy.Length / (H * W);
+        var dx = new T[N * h * w];
+        for (int n = 0; n < N; n++)
+            for (int i = 0; i < H; i++)
+                for (int j = 0; j < W; j++)
+                {
+                    var (i0, i1, fi) = Source<T>(i, h, H);
+                    var (j0, j1, fj) = Source<T>(j, w, W);
+                    T d = dy[(n * H + i) * W + j];
+                    dx[(n * h + i0) * w + j0] += d * (T.One - fi) * (T.One - fj);
+                    dx[(n * h + i0) * w + j1] += d * (T.One - fi) * fj;
+                    dx[(n * h + i1) * w + j0] += d * fi * (T.One - fj);
+                    dx[(n * h + i1) * w + j1] += d * fi * fj;
+                }
+        return dx;
+    }
 }

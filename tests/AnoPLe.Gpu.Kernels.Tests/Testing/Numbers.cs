@@ -35,4 +35,8 @@ internal static class Numbers
     /// <summary>The same values in the precision of T.</summary>
     public static T[] As<T>(float[] values)
         where T : IBinaryFloatingPointIeee754<T> => Array.ConvertAll(values, T.CreateChecked);
+
+    /// <summary>What a sum becomes when a gradient is added to what was there.</summary>
+    public static T[] Added<T>(float[] before, T[] gradient)
+        where T : IBinaryFloatingPointIeee754<T> => [.. gradient.Select((g, i) => T.CreateChecked(before[i]) + g)];
 }

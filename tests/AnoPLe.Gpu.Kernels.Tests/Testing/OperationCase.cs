@@ -13,8 +13,12 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
     [
         new("PatchEmbedding", PatchEmbedding),
         new("TokenInjection", TokenInjection),
+        new("TokenInjection backward", TokenInjectionBackward),
         new("RowGather", RowGather),
+        new("RowGather backward", RowGatherBackward),
         new("LayerNorm", LayerNorm),
+        new("LayerNorm backward", LayerNormBackward),
+        new("LayerNorm backward of parameters", LayerNormBackwardParameters),
         new("Linear", bench => Linear(bench, 37, 45, 51, Activation.None)),
         new("Linear one row", bench => Linear(bench, 1, 45, 51, Activation.None)),
         new("Linear GELU", bench => Linear(bench, 37, 45, 51, Activation.Gelu)),
@@ -24,10 +28,23 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("Attention backward", bench => AttentionBackward(bench, causal: false)),
         new("Attention backward causal", bench => AttentionBackward(bench, causal: true)),
         new("L2Normalize", L2Normalize),
+        new("L2Normalize backward", L2NormalizeBackward),
         new("CosineLogits", CosineLogits),
+        new("CosineLogits backward", CosineLogitsBackward),
+        new("CosineLogits backward of text", CosineLogitsBackwardText),
         new("MemoryBankDistance", MemoryBankDistance),
         new("BilinearUpsample", BilinearUpsample),
+        new("BilinearUpsample backward", BilinearUpsampleBackward),
         new("GaussianBlur", GaussianBlur),
+        new("Alignment", Alignment),
+        new("Alignment backward", AlignmentBackward),
+        new("GELU", bench => ElementwiseActivation(bench, Activation.Gelu)),
+        new("QuickGELU", bench => ElementwiseActivation(bench, Activation.QuickGelu)),
+        new("ViewSignal", ViewSignal),
+        new("ViewSignal backward", ViewSignalBackward),
+        new("LatentNoise", LatentNoise),
+        new("LatentNoise backward", LatentNoiseBackward),
+        new("Copy", Copy),
     ];
 
     private static (Action, Tensor[]) PatchEmbedding(Workbench bench)
@@ -46,10 +63,22 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         return (() => bench.Backend.TokenInjection.Forward(x, tokens, 2, positions), [x]);
     }
 
+    private static (Action, Tensor[]) TokenInjectionBackward(Workbench bench)
+    {
+        Tensor dtokens = Sum(bench, "dtokens", 2, 3, 19), dx = Sum(bench, "dx", 6, 6, 19);
+        return Adding(bench, () => bench.Backend.TokenInjection.BackwardTokens(dtokens, dx, 2), dtokens, dx);
+    }
+
     private static (Action, Tensor[]) RowGather(Workbench bench)
     {
         Tensor y = bench.Output("y", 3, 19), x = Input(bench, "x", 5, 19), rows = bench.Indices("rows", 4, 0, 2);
         return (() => bench.Backend.RowGather.Forward(y, x, rows), [y]);
+    }
+
+    private static (Action, Tensor[]) RowGatherBackward(Workbench bench)
+    {
+        Tensor dx = Sum(bench, "dx", 5, 19), dy = Input(bench, "dy", 3, 19), rows = bench.Indices("rows", 4, 0, 2);
+        return Adding(bench, () => bench.Backend.RowGather.BackwardInput(dx, dy, rows), dx);
     }
 
     private static (Action, Tensor[]) LayerNorm(Workbench bench)
@@ -57,6 +86,34 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         Tensor y = bench.Output("y", 9, 67), mean = bench.Output("mean", 9), rstd = bench.Output("rstd", 9);
         Tensor x = Input(bench, "x", 9, 67), w = Input(bench, "w", 67), b = Input(bench, "b", 67);
         return (() => bench.Backend.LayerNorm.Forward(y, x, w, b, mean, rstd), [y, mean, rstd]);
+    }
+
+    // Gradients are added, so every call begins with zeros.
+    private static (Action, Tensor[]) LayerNormBackward(Workbench bench)
+    {
+        Tensor dx = bench.Output("dx", 9, 67), dy = Input(bench, "dy", 9, 67), x = Input(bench, "x", 9, 67), w = Input(bench, "w", 67);
+        Tensor mean = Input(bench, "mean", 9), rstd = Input(bench, "rstd", 9);
+        return (Call, [dx]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dx);
+            bench.Backend.LayerNorm.BackwardInput(dx, dy, x, w, mean, rstd);
+        }
+    }
+
+    private static (Action, Tensor[]) LayerNormBackwardParameters(Workbench bench)
+    {
+        Tensor dw = bench.Output("dw", 67), db = bench.Output("db", 67), dy = Input(bench, "dy", 300, 67), x = Input(bench, "x", 300, 67);
+        Tensor mean = Input(bench, "mean", 300), rstd = Input(bench, "rstd", 300);
+        return (Call, [dw, db]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dw);
+            bench.Backend.Clear(db);
+            bench.Backend.LayerNorm.BackwardParameters(dw, db, dy, x, mean, rstd);
+        }
     }
 
     private static (Action, Tensor[]) Linear(Workbench bench, int M, int N, int K, Activation activation)
@@ -86,10 +143,30 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         return (() => bench.Backend.L2Normalize.Forward(y, x), [y]);
     }
 
+    private static (Action, Tensor[]) L2NormalizeBackward(Workbench bench)
+    {
+        Tensor dx = Sum(bench, "dx", 9, 67), dy = Input(bench, "dy", 9, 67), x = Input(bench, "x", 9, 67);
+        return Adding(bench, () => bench.Backend.L2Normalize.BackwardInput(dx, dy, x), dx);
+    }
+
     private static (Action, Tensor[]) CosineLogits(Workbench bench)
     {
         Tensor logits = bench.Output("logits", 2, 9), x = Input(bench, "x", 2, 9, 35), text = Input(bench, "text", 6, 35), classes = bench.Indices("classes", 2, 0);
         return (() => bench.Backend.CosineLogits.Forward(logits, x, text, classes, 100), [logits]);
+    }
+
+    private static (Action, Tensor[]) CosineLogitsBackward(Workbench bench)
+    {
+        Tensor dx = Sum(bench, "dx", 2, 9, 35), dlogits = Input(bench, "dlogits", 2, 9), x = Input(bench, "x", 2, 9, 35);
+        Tensor text = Input(bench, "text", 6, 35), classes = bench.Indices("classes", 2, 0);
+        return Adding(bench, () => bench.Backend.CosineLogits.BackwardInput(dx, dlogits, x, text, classes, 100), dx);
+    }
+
+    private static (Action, Tensor[]) CosineLogitsBackwardText(Workbench bench)
+    {
+        Tensor dtext = Sum(bench, "dtext", 6, 35), dlogits = Input(bench, "dlogits", 3, 150), x = Input(bench, "x", 3, 150, 35);
+        var classes = bench.Indices("classes", 2, 0, 2);
+        return Adding(bench, () => bench.Backend.CosineLogits.BackwardText(dtext, dlogits, x, classes, 100), dtext);
     }
 
     private static (Action, Tensor[]) MemoryBankDistance(Workbench bench)
@@ -105,15 +182,111 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         return (() => bench.Backend.BilinearUpsample.Forward(y, x), [y]);
     }
 
+    private static (Action, Tensor[]) BilinearUpsampleBackward(Workbench bench)
+    {
+        Tensor dx = Sum(bench, "dx", 2, 5, 7), dy = Input(bench, "dy", 2, 23, 31);
+        return Adding(bench, () => bench.Backend.BilinearUpsample.BackwardInput(dx, dy), dx);
+    }
+
     private static (Action, Tensor[]) GaussianBlur(Workbench bench)
     {
         Tensor y = bench.Output("y", 2, 11, 13), x = Input(bench, "x", 2, 11, 13), scratch = bench.Output("scratch", 2, 11, 13);
         return (() => bench.Backend.GaussianBlur.Forward(y, x, scratch, 1.5f), [y]);
     }
 
+    private static (Action, Tensor[]) Alignment(Workbench bench)
+    {
+        Tensor loss = bench.Output("loss", 2), pooled = bench.Output("pooled", 2, 35), mass = bench.Output("mass", 2), z0 = Input(bench, "z0", 2, 35);
+        Tensor features = Input(bench, "features", 2, 150, 35), logits = Input(bench, "logits", 2, 150), weights = Input(bench, "weights", 2);
+        return (() => bench.Backend.Alignment.Forward(loss, pooled, mass, z0, features, logits, weights, 1e-6f), [loss, pooled, mass]);
+    }
+
+    private static (Action, Tensor[]) AlignmentBackward(Workbench bench)
+    {
+        Tensor dz0 = Sum(bench, "dz0", 2, 35), dfeatures = Sum(bench, "dfeatures", 2, 9, 35), dlogits = Sum(bench, "dlogits", 2, 9);
+        Tensor z0 = Input(bench, "z0", 2, 35), features = Input(bench, "features", 2, 9, 35), logits = Input(bench, "logits", 2, 9);
+        // Any pooled features and mass will do.
+        Tensor weights = Input(bench, "weights", 2), pooled = Input(bench, "pooled", 2, 35), mass = bench.Input("mass", new(2), [4, 5]);
+        return Adding(bench, () => bench.Backend.Alignment.BackwardInput(dz0, dfeatures, dlogits, z0, features, logits, weights, pooled, mass, 0.5f),
+            dz0, dfeatures, dlogits);
+    }
+
+    private static (Action, Tensor[]) ElementwiseActivation(Workbench bench, Activation activation)
+    {
+        Tensor y = bench.Output("y", 9, 671), dx = bench.Output("dx", 9, 671), dy = Input(bench, "dy", 9, 671), x = Input(bench, "x", 9, 671);
+        return (Call, [y, dx]);
+
+        void Call()
+        {
+            bench.Backend.ElementwiseActivation.Forward(y, x, activation);
+            bench.Backend.ElementwiseActivation.BackwardInput(dx, dy, x, activation);
+        }
+    }
+
+    private static (Action, Tensor[]) ViewSignal(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 4, 5, 67), x = Input(bench, "x", 4, 5, 67), signal = Input(bench, "signal", 2, 67);
+        return (() => bench.Backend.ViewSignal.Forward(y, x, signal), [y]);
+    }
+
+    private static (Action, Tensor[]) ViewSignalBackward(Workbench bench)
+    {
+        Tensor dsignal = bench.Output("dsignal", 2, 67), dy = Input(bench, "dy", 4, 140, 67);
+        return (Call, [dsignal]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dsignal);
+            bench.Backend.ViewSignal.BackwardParameters(dsignal, dy);
+        }
+    }
+
+    private static (Action, Tensor[]) LatentNoise(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 9, 67), x = Input(bench, "x", 9, 67), noise = Input(bench, "noise", 9, 67), mask = Input(bench, "mask", 9);
+        return (() => bench.Backend.LatentNoise.Forward(y, x, noise, mask, 0.3f), [y]);
+    }
+
+    private static (Action, Tensor[]) LatentNoiseBackward(Workbench bench)
+    {
+        Tensor dx = bench.Output("dx", 9, 67), dy = Input(bench, "dy", 9, 67);
+        return (Call, [dx]);
+
+        void Call()
+        {
+            bench.Backend.Clear(dx);
+            bench.Backend.LatentNoise.BackwardInput(dx, dy);
+        }
+    }
+
+    private static (Action, Tensor[]) Copy(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 9, 671), x = Input(bench, "x", 9, 671);
+        return (() => bench.Backend.Copy(y, x), [y]);
+    }
+
     private static Tensor Input(Workbench bench, string name, params ReadOnlySpan<int> sizes)
     {
         var shape = new Shape(sizes);
         return bench.Input(name, shape, Numbers.Uniform(shape.Count, shape.Count));
+    }
+
+    /// <summary>A tensor that a call adds to.</summary>
+    private static Tensor Sum(Workbench bench, string name, params ReadOnlySpan<int> sizes)
+    {
+        var shape = new Shape(sizes);
+        return bench.InOut(name, shape, Numbers.Uniform(shape.Count + 1, shape.Count));
+    }
+
+    /// <summary>A call that adds: what it adds to is put back first, or the second call would give another output.</summary>
+    private static (Action, Tensor[]) Adding(Workbench bench, Action call, params Tensor[] sums)
+    {
+        float[][] before = [.. sums.Select(bench.Read)];
+        return (() =>
+        {
+            for (int i = 0; i < sums.Length; i++)
+                bench.Backend.Write(sums[i], before[i]);
+            call();
+        }, sums);
     }
 }

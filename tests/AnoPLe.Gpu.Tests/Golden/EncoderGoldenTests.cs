@@ -8,6 +8,7 @@ namespace AnoPLe.Gpu.Tests.Golden;
 
 /// <summary>Both towers, plain and with injected prompts, and the memory bank against an independent implementation, on every backend.</summary>
 [Trait("Category", "Golden")]
+[Collection(TestBackends.Collection)]
 public sealed class EncoderGoldenTests
 {
     public static TheoryData<string, string> CasesOnBackends

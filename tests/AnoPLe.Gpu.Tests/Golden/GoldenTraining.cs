@@ -46,7 +46,7 @@ internal sealed class GoldenTraining : IDisposable
 
     public TrainingStep Step { get; }
 
-    private static TrainingOptions OptionsOf(GoldenCase golden) => new()
+    public static TrainingOptions OptionsOf(GoldenCase golden) => new()
     {
         Mode = golden.Mode switch
         {

@@ -7,6 +7,7 @@ namespace AnoPLe.Gpu.Tests.Golden;
 
 /// <summary>Maps and scores of every case's test images, with the initial parameters folded in, against an independent implementation.</summary>
 [Trait("Category", "Golden")]
+[Collection(TestBackends.Collection)]
 public sealed class InferenceGoldenTests
 {
     public static TheoryData<string, string> CasesOnBackends => TrainingGoldenTests.CasesOnBackends;

@@ -9,6 +9,7 @@ namespace AnoPLe.Gpu.Tests.Golden;
 /// learnable tensor, and the parameters after one and five optimiser steps, on every backend but the simulator, which would take minutes.
 /// </summary>
 [Trait("Category", "Golden")]
+[Collection(TestBackends.Collection)]
 public sealed class TrainingGoldenTests
 {
     public static TheoryData<string, string> CasesOnBackends

@@ -1,0 +1,26 @@
+using ILGPU.Algorithms;
+
+namespace AnoPLe.Gpu.Kernels.Ilgpu;
+
+/// <summary>Zeros into a tensor. A kernel of our own, because ILGPU's fill fails on OpenCL when a view begins inside its buffer.</summary>
+internal sealed class Clear(IlgpuBackend backend)
+{
+    private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, int count);
+
+    private Launch? launch;
+
+    /// <summary>Sets every element to zero.</summary>
+    public void Run(Tensor tensor)
+    {
+        launch ??= backend.Load<Launch>(nameof(Clear), ClearKernel);
+        launch(backend.Stream, ElementGroups.Config(tensor.Count), tensor.View(backend), tensor.Count);
+    }
+
+    [Kernel]
+    private static void ClearKernel(View x, int count)
+    {
+        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
+        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
+            x[start + i] = 0f;
+    }
+}
