@@ -68,6 +68,7 @@ internal static class CommandLine
             TrainCommand.Create(stdout, stderr),
             ScoreCommand.Create(stdout, stderr),
             EvalCommand.Create(stdout, stderr),
+            TraceCommand.Create(stdout, stderr),
             WeightsCommand.Create(stdout, stderr),
             DoctorCommand.Create(stdout, stderr),
         ];

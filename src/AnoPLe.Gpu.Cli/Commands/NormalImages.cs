@@ -36,14 +36,18 @@ internal sealed class NormalImages
     {
         Description = "The product in plain words, such as \"metal nut\". For several products: --class NAME=PATH for each, instead of images.",
         HelpName = "NAME[=PATH]",
-        Required = true,
     };
 
     private readonly Option<int?> shots = CommonOptions.Checked(
         new Option<int?>("--shots") { Description = "Draw this many images of each product; all of them otherwise.", HelpName = "K" }, k => k is null or >= 1, "1 or more");
 
     /// <param name="seed">What --seed is for.</param>
-    public NormalImages(string seed) => Seed = CommonOptions.Seed(seed);
+    /// <param name="classRequired">Whether --class must be there; without it the name is empty.</param>
+    public NormalImages(string seed, bool classRequired = true)
+    {
+        Seed = CommonOptions.Seed(seed);
+        classes.Required = classRequired;
+    }
 
     /// <summary>--seed.</summary>
     public Option<int> Seed { get; }
@@ -57,13 +61,16 @@ internal sealed class NormalImages
         command.Validators.Add(Check);
     }
 
+    /// <summary>Whether --class is there.</summary>
+    public bool NamesClass(CommandResult result) => result.GetResult(classes) is { Tokens.Count: > 0 };
+
     /// <summary>The files of every product.</summary>
     /// <exception cref="DirectoryNotFoundException">No such file or folder.</exception>
     /// <exception cref="InvalidDataException">No normal images there.</exception>
     /// <exception cref="ArgumentException">Fewer images than shots, or far too many.</exception>
     public IReadOnlyList<ClassFiles> Find(ParseResult parse)
     {
-        string[] named = parse.GetValue(classes)!;
+        string[] named = parse.GetValue(classes) is { Length: > 0 } given ? given : [""];
         var pairs = IsPair(named[0])
             ? named.Select(text => text.Split('=', 2)).GroupBy(pair => pair[0], pair => pair[1])
             : parse.GetValue(images)!.GroupBy(_ => named[0]);
@@ -74,9 +81,8 @@ internal sealed class NormalImages
 
     private void Check(CommandResult result)
     {
-        // An option that is missing or malformed is reported by the parser itself.
-        if (result.GetResult(classes) is not { Tokens: { Count: > 0 } named })
-            return;
+        // A required option that is missing is reported by the parser itself.
+        IReadOnlyList<Token> named = result.GetResult(classes)?.Tokens ?? [];
         // What looks like an option is a misspelt one, and reported as such.
         bool anyImages = result.GetResult(images) is { } given && given.Tokens.Any(token => !token.Value.StartsWith('-'));
         if (named.Any(token => IsPair(token.Value)))
