@@ -2,7 +2,7 @@ using ILGPU.Algorithms;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Zeros into a tensor. A kernel of our own, because ILGPU's fill fails on OpenCL when a view begins inside its buffer.</summary>
+/// <summary>Zeros into a tensor. A kernel of our own: on OpenCL, ILGPU 1.5.3 clears a view at four times its distance from the buffer's start.</summary>
 internal sealed class Clear(IlgpuBackend backend)
 {
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, int count);
