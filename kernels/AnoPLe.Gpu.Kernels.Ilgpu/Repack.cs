@@ -1,5 +1,3 @@
-using ILGPU.Algorithms;
-
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>
@@ -26,7 +24,7 @@ internal sealed class Repack(IlgpuBackend backend)
         if (bias is null)
             return;
         vector ??= backend.Load<LaunchBias>(nameof(Linear), BiasKernel);
-        vector(backend.Stream, ElementGroups.Config(bias.Count), target.Values, bias.View(backend), target.BiasStart, bias.Count);
+        vector(backend.Stream, ElementGroups.Config(backend, bias.Count), target.Values, bias.View(backend), target.BiasStart, bias.Count);
     }
 
     // turned: the tensor is [out, in].
@@ -51,8 +49,8 @@ internal sealed class Repack(IlgpuBackend backend)
     [Kernel]
     private static void BiasKernel(View packed, View bias, int start, int count)
     {
-        int first = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - first, ElementGroups.Elements);
-        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
-            packed[start + first + i] = bias[first + i];
+        int i = ElementGroups.Element;
+        if (i < count)
+            packed[start + i] = bias[i];
     }
 }
