@@ -28,6 +28,7 @@ public sealed class ThreadCountTests
         ("Attention causal", b => Attention(b, causal: true)),
         ("Attention backward", AttentionBackward),
         ("LayerNorm", LayerNorm),
+        ("Linear gradients", LinearGradients),
         ("CosineLogits backward of text", CosineLogitsBackwardText),
         ("TokenInjection backward", TokenInjectionBackward),
         ("BilinearUpsample backward", BilinearUpsampleBackward),
@@ -69,6 +70,15 @@ public sealed class ThreadCountTests
         var y = backend.Allocate("y", new(500, 130));
         backend.LayerNorm.Forward(y, Input(backend, 500, 130), Input(backend, 130), Input(backend, 130));
         return y;
+    }
+
+    private static Tensor LinearGradients(CpuBackend backend)
+    {
+        var gradients = Input(backend, 65 * 97 + 65);
+        Tensor dy = Input(backend, 3000, 65), x = Input(backend, 3000, 97);
+        backend.Linear.BackwardParameters(gradients.View("dweight", new(65, 97)), dy, x);
+        backend.Linear.BackwardBias(gradients.View("dbias", new(65), 65 * 97), dy);
+        return gradients;
     }
 
     private static Tensor CosineLogitsBackwardText(CpuBackend backend)

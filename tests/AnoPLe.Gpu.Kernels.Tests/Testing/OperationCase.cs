@@ -23,6 +23,8 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("Linear one row", bench => Linear(bench, 1, 45, 51, Activation.None)),
         new("Linear GELU", bench => Linear(bench, 37, 45, 51, Activation.Gelu)),
         new("Linear QuickGELU", bench => Linear(bench, 37, 45, 51, Activation.QuickGelu)),
+        new("Linear gradients", LinearGradients),
+        new("TransposedConv2x2", TransposedConv2x2),
         new("Attention", bench => Attention(bench, causal: false)),
         new("Attention causal", bench => Attention(bench, causal: true)),
         new("Attention backward", bench => AttentionBackward(bench, causal: false)),
@@ -121,6 +123,31 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         Tensor y = bench.Output("y", M, N), x = Input(bench, "x", M, K);
         var weight = bench.Weight("w", Numbers.Uniform(1, N * K), Numbers.Uniform(2, N), N, K);
         return (() => bench.Backend.Linear.Forward(y, x, weight, activation), [y]);
+    }
+
+    private static (Action, Tensor[]) LinearGradients(Workbench bench)
+    {
+        Tensor dweight = Sum(bench, "dweight", 45, 51), dbias = Sum(bench, "dbias", 45), dy = Input(bench, "dy", 300, 45), x = Input(bench, "x", 300, 51);
+        return Adding(bench, () =>
+        {
+            bench.Backend.Linear.BackwardParameters(dweight, dy, x);
+            bench.Backend.Linear.BackwardBias(dbias, dy);
+        }, dweight, dbias);
+    }
+
+    private static (Action, Tensor[]) TransposedConv2x2(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 2, 6, 8, 19), cells = bench.Output("cells", 2, 3, 4, 76), dcells = bench.Output("dcells", 2, 3, 4, 76);
+        Tensor x = Input(bench, "x", 2, 3, 4, 7), bias = Input(bench, "bias", 19), values = Input(bench, "values", 7 * 76);
+        var weight = bench.Weight("w", Numbers.Uniform(1, 7 * 76), [], 76, 7, WeightLayout.InOut);
+        return (Call, [y, cells, dcells]);
+
+        void Call()
+        {
+            bench.Backend.Linear.Repack(weight, values, null, WeightLayout.InOut);
+            bench.Backend.TransposedConv2x2.Forward(y, cells, x, weight, bias);
+            bench.Backend.TransposedConv2x2.GatherCells(dcells, y);
+        }
     }
 
     private static (Action, Tensor[]) Attention(Workbench bench, bool causal)
