@@ -33,6 +33,8 @@ internal unsafe interface ISimd<V>
 
     static abstract V Divide(V a, V b);
 
+    static abstract V Sqrt(V a);
+
     /// <summary>The larger; b where a comparison with NaN decides on x86, so pass the value that may be NaN second.</summary>
     static abstract V Max(V a, V b);
 
