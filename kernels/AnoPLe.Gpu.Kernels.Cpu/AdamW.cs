@@ -3,11 +3,13 @@ using AnoPLe.Gpu.Kernels.Cpu.Simd;
 
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>One pass over parameters, moments and gradients, a vector at a time.</summary>
+/// <summary>One pass over the four tensors: it is bound by their 28 bytes an element.</summary>
 internal sealed unsafe class AdamW<V, O>(CpuBackend backend) : Ops.AdamW(backend)
     where V : unmanaged
     where O : struct, ISimd<V>
 {
+    private const int Cost = 30; // as float operations of an element: mostly moving it
+
     private readonly UpdateJob update = new();
 
     /// <inheritdoc/>
@@ -17,33 +19,46 @@ internal sealed unsafe class AdamW<V, O>(CpuBackend backend) : Ops.AdamW(backend
         update.First = firstMoment.Floats();
         update.Second = secondMoment.Floats();
         update.Gradients = gradients.Floats();
-        update.Settings = settings;
-        update.SetElements(parameters.Count, cost: 24, backend.Threads);
+        update.Shrink = Shrink(settings);
+        update.StepSize = StepSize(settings);
+        update.RootScale = RootScale(settings);
+        update.Epsilon = (float)settings.Epsilon;
+        update.Beta1 = (float)settings.Beta1;
+        update.Beta2 = (float)settings.Beta2;
+        update.OneMinusBeta1 = (float)(1 - settings.Beta1);
+        update.OneMinusBeta2 = (float)(1 - settings.Beta2);
+        update.SetElements(parameters.Count, Cost, backend.Threads);
         backend.Run(update, parameters, firstMoment, secondMoment, gradients);
     }
 
     private sealed class UpdateJob : ElementsJob
     {
         public float* Parameters, First, Second, Gradients;
-        public Ops.AdamWStep Settings;
+        public float Shrink, StepSize, RootScale, Epsilon, Beta1, Beta2, OneMinusBeta1, OneMinusBeta2;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         protected override void Elements(nint start, nint count)
         {
-            float* theta = Parameters + start, m = First + start, v = Second + start, g = Gradients + start;
-            V b1 = O.Broadcast((float)Settings.Beta1), b2 = O.Broadcast((float)Settings.Beta2);
-            V c1 = O.Broadcast((float)(1 - Settings.Beta1)), c2 = O.Broadcast((float)(1 - Settings.Beta2));
-            V shrink = O.Broadcast(Shrink(Settings)), step = O.Broadcast(-StepSize(Settings)), root = O.Broadcast(RootScale(Settings)), eps = O.Broadcast((float)Settings.Epsilon);
+            float* p = Parameters + start, m = First + start, v = Second + start, g = Gradients + start;
+            V shrink = O.Broadcast(Shrink), step = O.Broadcast(-StepSize), rootScale = O.Broadcast(RootScale), epsilon = O.Broadcast(Epsilon);
+            V beta1 = O.Broadcast(Beta1), beta2 = O.Broadcast(Beta2), new1 = O.Broadcast(OneMinusBeta1), new2 = O.Broadcast(OneMinusBeta2);
             for (nint i = 0; i < count; i += O.N)
             {
                 V gradient = O.Load(g + i);
-                V mean = O.MultiplyAdd(O.Load(m + i), b1, O.Multiply(gradient, c1));
-                V square = O.MultiplyAdd(O.Load(v + i), b2, O.Multiply(O.Multiply(gradient, gradient), c2));
-                V moved = O.MultiplyAdd(step, O.Divide(mean, O.MultiplyAdd(O.Sqrt(square), root, eps)), O.Multiply(O.Load(theta + i), shrink));
-                nint lanes = count - i;
-                Elementwise<V, O>.StoreAtMost(mean, m + i, lanes);
-                Elementwise<V, O>.StoreAtMost(square, v + i, lanes);
-                Elementwise<V, O>.StoreAtMost(moved, theta + i, lanes);
+                V first = O.MultiplyAdd(new1, gradient, O.Multiply(beta1, O.Load(m + i)));
+                V second = O.MultiplyAdd(O.Multiply(new2, gradient), gradient, O.Multiply(beta2, O.Load(v + i)));
+                V moved = O.Divide(O.Multiply(step, first), O.MultiplyAdd(O.Sqrt(second), rootScale, epsilon));
+                V parameter = O.MultiplyAdd(O.Load(p + i), shrink, moved);
+                if (i <= count - O.N)
+                {
+                    O.Store(first, m + i);
+                    O.Store(second, v + i);
+                    O.Store(parameter, p + i);
+                    continue;
+                }
+                Elementwise<V, O>.StoreFirst(first, m + i, (int)(count - i));
+                Elementwise<V, O>.StoreFirst(second, v + i, (int)(count - i));
+                Elementwise<V, O>.StoreFirst(parameter, p + i, (int)(count - i));
             }
         }
     }

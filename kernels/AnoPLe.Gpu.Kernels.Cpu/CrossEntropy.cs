@@ -1,36 +1,85 @@
+using System.Runtime.CompilerServices;
 using AnoPLe.Gpu.Kernels.Cpu.Simd;
 
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>One number per sample: plain code in double on the calling thread.</summary>
+/// <summary>A vector of samples at a time. With x = b or -b, whichever the label makes wrong when large, loss and gradient are softplus(x) and sigmoid(x).</summary>
 internal sealed unsafe class CrossEntropy<V, O>(CpuBackend backend) : Ops.CrossEntropy(backend)
     where V : unmanaged
     where O : struct, ISimd<V>
 {
+    private const int Cost = 60; // float operations of a sample
+
+    private readonly ForwardJob forward = new();
+    private readonly BackwardInputJob backwardInput = new();
+
     /// <inheritdoc/>
     protected override void ForwardCore(Tensor loss, Tensor logits, Tensor labels, Tensor weights)
     {
-        float* y = loss.Floats(), b = logits.Floats(), label = labels.Floats(), s = weights.Floats();
-        for (int n = 0; n < logits.Count; n++)
-        {
-            double x = label[n] > 0.5f ? -(double)b[n] : b[n], u = Math.Exp(-Math.Abs(x));
-            // log(1 + u) of a small u: its series, because 1 + u would lose it.
-            double excess = u < 1e-5 ? u - u * u / 2 : Math.Log(1 + u);
-            y[n] = (float)(s[n] * (Math.Max(x, 0) + excess));
-        }
-        GC.KeepAlive((loss, logits, labels, weights));
+        forward.Loss = loss.Floats();
+        forward.Logits = logits.Floats();
+        forward.Labels = labels.Floats();
+        forward.Weights = weights.Floats();
+        forward.SetElements(logits.Count, Cost, backend.Threads);
+        backend.Run(forward, loss, logits, labels, weights);
     }
 
     /// <inheritdoc/>
     protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor labels, Tensor weights, float scale)
     {
-        float* d = dlogits.Floats(), b = logits.Floats(), label = labels.Floats(), s = weights.Floats();
-        for (int n = 0; n < logits.Count; n++)
+        backwardInput.DLogits = dlogits.Floats();
+        backwardInput.Logits = logits.Floats();
+        backwardInput.Labels = labels.Floats();
+        backwardInput.Weights = weights.Floats();
+        backwardInput.Scale = scale;
+        backwardInput.SetElements(logits.Count, Cost, backend.Threads);
+        backend.Run(backwardInput, dlogits, logits, labels, weights);
+    }
+
+    /// <summary>-1 where the label is 1, +1 where it is 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Sign(V label) => O.MultiplyAdd(label, O.Broadcast(-2f), O.Broadcast(1f));
+
+    private sealed class ForwardJob : ElementsJob
+    {
+        public float* Loss, Logits, Labels, Weights;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        protected override void Elements(nint start, nint count)
         {
-            // sigmoid(b) - label: for label 1 it is -sigmoid(-b), which does not cancel.
-            double slope = label[n] > 0.5f ? -1 / (1 + Math.Exp(b[n])) : 1 / (1 + Math.Exp(-(double)b[n]));
-            d[n] += (float)(scale * s[n] * slope);
+            nint i = start, end = start + count;
+            for (; i <= end - O.N; i += O.N)
+                O.Store(At(i), Loss + i);
+            if (i < end)
+                Elementwise<V, O>.StoreFirst(At(i), Loss + i, (int)(end - i));
         }
-        GC.KeepAlive((dlogits, logits, labels, weights));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private V At(nint i)
+            => O.Multiply(O.Load(Weights + i), Logistic<V, O>.Softplus(O.Multiply(O.Load(Logits + i), Sign(O.Load(Labels + i)))));
+    }
+
+    private sealed class BackwardInputJob : ElementsJob
+    {
+        public float* DLogits, Logits, Labels, Weights;
+        public float Scale;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        protected override void Elements(nint start, nint count)
+        {
+            nint i = start, end = start + count;
+            for (; i <= end - O.N; i += O.N)
+                O.Store(At(i), DLogits + i);
+            if (i < end)
+                Elementwise<V, O>.StoreFirst(At(i), DLogits + i, (int)(end - i));
+        }
+
+        /// <summary>sigmoid(b) - label is the sigmoid of x with its sign: no difference, so a confident sample keeps its small gradient.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private V At(nint i)
+        {
+            V sign = Sign(O.Load(Labels + i)), wrong = Logistic<V, O>.Sigmoid(O.Multiply(O.Load(Logits + i), sign));
+            return O.MultiplyAdd(O.Multiply(O.Broadcast(Scale), O.Load(Weights + i)), O.Multiply(sign, wrong), O.Load(DLogits + i));
+        }
     }
 }

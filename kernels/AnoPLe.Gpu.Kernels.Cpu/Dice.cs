@@ -3,78 +3,100 @@ using AnoPLe.Gpu.Kernels.Cpu.Simd;
 
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>A task is a sample: its sums in blocks, the blocks in double; backwards element by element.</summary>
+/// <summary>Sums of chunks, then their totals, in double; backward, dP is a line in Y, with two coefficients per sample.</summary>
 internal sealed unsafe class Dice<V, O>(CpuBackend backend) : Ops.Dice(backend)
     where V : unmanaged
     where O : struct, ISimd<V>
 {
     private readonly ForwardJob forward = new();
-    private readonly BackwardJob backward = new();
+    private readonly BackwardInputJob backwardInput = new();
+    private readonly Workspace chunkSums = backend.CreateWorkspace(1);
 
     /// <inheritdoc/>
     protected override void ForwardCore(Tensor loss, Tensor sums, Tensor logits, Tensor masks, float epsilon)
     {
-        forward.Loss = loss.Floats();
-        forward.Sums = sums.Floats();
-        forward.Epsilon = epsilon;
-        forward.SetMaps(logits.Floats(), masks.Floats(), logits.Shape[0], logits.Count / logits.Shape[0]);
-        backend.Run(forward, loss, sums, logits, masks);
+        int N = logits.Shape[0];
+        forward.Logits = logits.Floats();
+        forward.Masks = masks.Floats();
+        forward.SetSamples(N, logits.Count / N, backend.Threads);
+        double* chunks = forward.Sums = chunkSums.Doubles(2L * N * forward.PerSample);
+        float* losses = loss.Floats(), saved = sums.Floats();
+        backend.Run(forward, logits, masks);
+        for (int n = 0; n < N; n++)
+        {
+            double intersection = 0, total = epsilon;
+            for (int chunk = 0; chunk < forward.PerSample; chunk++, chunks += 2)
+            {
+                intersection += chunks[0];
+                total += chunks[1];
+            }
+            losses[n] = (float)(1 - (2 * intersection + epsilon) / total);
+            saved[2 * n] = (float)intersection;
+            saved[2 * n + 1] = (float)total;
+        }
+        GC.KeepAlive(loss);
+        GC.KeepAlive(sums);
     }
 
     /// <inheritdoc/>
     protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor masks, Tensor sums, float epsilon, float scale)
     {
-        backward.DLogits = dlogits.Floats();
-        backward.Logits = logits.Floats();
-        backward.Masks = masks.Floats();
-        backward.Sums = sums.Floats();
-        backward.Epsilon = epsilon;
-        backward.Scale = scale;
-        backward.SetRows(logits.Shape[0], logits.Count / logits.Shape[0], backend.Threads);
-        backend.Run(backward, dlogits, logits, masks, sums);
+        int N = logits.Shape[0];
+        backwardInput.DLogits = dlogits.Floats();
+        backwardInput.Logits = logits.Floats();
+        backwardInput.Masks = masks.Floats();
+        backwardInput.Sums = sums.Floats();
+        backwardInput.Epsilon = epsilon;
+        backwardInput.Scale = scale;
+        backwardInput.SetSamples(N, logits.Count / N, backend.Threads);
+        backend.Run(backwardInput, dlogits, logits, masks, sums);
     }
 
-    private sealed class ForwardJob : MapSumsJob<V, O>
+    /// <summary>P Y and P + Y.</summary>
+    private readonly struct Overlap(float* logits, float* masks) : ITerms<V>
     {
-        public float* Loss, Sums;
-        public float Epsilon;
-
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        protected override void Add(V logits, V masks, ref V first, ref V second)
+        public void At(int i, out V both, out V either)
         {
-            V p = Elementwise<V, O>.Sigmoid(logits);
-            first = O.MultiplyAdd(p, masks, first);
-            second = O.Add(second, O.Add(p, masks));
-        }
-
-        protected override void Finish(int sample, double intersection, double both)
-        {
-            double total = both + Epsilon;
-            Sums[2 * sample] = (float)intersection;
-            Sums[2 * sample + 1] = (float)total;
-            Loss[sample] = (float)(1 - (2 * intersection + Epsilon) / total);
+            V p = Logistic<V, O>.Sigmoid(O.Load(logits + i)), y = O.Load(masks + i);
+            both = O.Multiply(p, y);
+            either = O.Add(p, y);
         }
     }
 
-    private sealed class BackwardJob : RowsJob
+    private sealed class ForwardJob : SampleChunksJob
+    {
+        public float* Logits, Masks;
+        public double* Sums;
+
+        protected override void Chunk(int chunk, int sample, nint start, int count)
+            => (Sums[2 * chunk], Sums[2 * chunk + 1]) = ChunkSums<V, O>.Of(new Overlap(Logits + start, Masks + start), count);
+    }
+
+    private sealed class BackwardInputJob : SampleChunksJob
     {
         public float* DLogits, Logits, Masks, Sums;
         public float Epsilon, Scale;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        protected override void Row(int row, int worker)
+        protected override void Chunk(int chunk, int sample, nint start, int count)
         {
-            int R = Width;
-            float* d = DLogits + (nint)row * R, a = Logits + (nint)row * R, y = Masks + (nint)row * R;
-            // dP = -scale (2 Y Q - (2 I + eps)) / Q^2, linear in Y.
-            double I = Sums[2 * row], Q = Sums[2 * row + 1];
-            V slope = O.Broadcast((float)(-2 * Scale / Q)), shift = O.Broadcast((float)(Scale * (2 * I + Epsilon) / (Q * Q)));
-            for (int i = 0; i < R; i += O.N)
-            {
-                V x = O.Load(a + i), p = Elementwise<V, O>.Sigmoid(x), rest = Elementwise<V, O>.Sigmoid(O.Subtract(O.Broadcast(0f), x));
-                V sum = O.MultiplyAdd(O.MultiplyAdd(O.Load(y + i), slope, shift), O.Multiply(p, rest), O.Load(d + i));
-                Elementwise<V, O>.StoreAtMost(sum, d + i, R - i);
-            }
+            float* da = DLogits + start, a = Logits + start, y = Masks + start;
+            double intersection = Sums[2 * sample], total = Sums[2 * sample + 1];
+            V slope = O.Broadcast((float)(-2 * Scale / total)), constant = O.Broadcast((float)(Scale * (2 * intersection + Epsilon) / (total * total)));
+            int i = 0;
+            for (; i <= count - O.N; i += O.N)
+                O.Store(O.Add(O.Load(da + i), Gradient(O.Load(a + i), O.Load(y + i), slope, constant)), da + i);
+            if (i < count)
+                Elementwise<V, O>.StoreFirst(O.Add(O.Load(da + i), Gradient(O.Load(a + i), O.Load(y + i), slope, constant)), da + i, count - i);
+        }
+
+        /// <summary>dP P (1 - P); with odds e and 1 - P = 1 / (1 + e), P is e (1 - P), so that nothing cancels.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V Gradient(V a, V y, V slope, V constant)
+        {
+            V e = Logistic<V, O>.Odds(a), rest = Logistic<V, O>.Complement(e), p = O.Multiply(e, rest);
+            return O.Multiply(O.Multiply(p, rest), O.MultiplyAdd(y, slope, constant));
         }
     }
 }

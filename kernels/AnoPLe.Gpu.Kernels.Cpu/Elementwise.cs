@@ -40,31 +40,6 @@ internal static unsafe class Elementwise<V, O>
     [MethodImpl(Inline)]
     public static V Exp(V x) => ExpBelow88(O.Min(O.Broadcast(88f), x));
 
-    /// <summary>1 / (1 + e^-x), never 0 or above 1. Relative error in float at most 2e-7.</summary>
-    [MethodImpl(Inline)]
-    public static V Sigmoid(V x) => O.Divide(O.Broadcast(1f), O.Add(O.Broadcast(1f), Exp(O.Subtract(O.Broadcast(0f), x))));
-
-    /// <summary>log(1 + e^-|x|): what softplus(x) and softplus(-x) have beyond max(x, 0) and max(-x, 0).</summary>
-    /// <remarks>
-    /// With u = e^-|x| in (0, 1] and s = u / (2 + u), at most 1/3: log(1 + u) = 2 artanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...), cut after s^14: the rest
-    /// is below 2e-9 of it. Small values keep their digits. Relative error in float at most 3e-7.
-    /// </remarks>
-    [MethodImpl(Inline)]
-    public static V SoftplusExcess(V x)
-    {
-        V u = ExpBelow88(O.Subtract(O.Broadcast(0f), O.Abs(x)));
-        V s = O.Divide(u, O.Add(O.Broadcast(2f), u)), s2 = O.Multiply(s, s);
-        V p = O.Broadcast(1f / 15);
-        p = O.MultiplyAdd(p, s2, O.Broadcast(1f / 13));
-        p = O.MultiplyAdd(p, s2, O.Broadcast(1f / 11));
-        p = O.MultiplyAdd(p, s2, O.Broadcast(1f / 9));
-        p = O.MultiplyAdd(p, s2, O.Broadcast(1f / 7));
-        p = O.MultiplyAdd(p, s2, O.Broadcast(1f / 5));
-        p = O.MultiplyAdd(p, s2, O.Broadcast(1f / 3));
-        p = O.MultiplyAdd(p, s2, O.Broadcast(1f));
-        return O.Multiply(O.Add(s, s), p);
-    }
-
     /// <summary>x Phi(x) = 0.5 x (1 + erf(x / sqrt 2)).</summary>
     /// <remarks>
     /// max(x, 0) - t Phi(-t) with t = |x|: the subtracted tail is small, so nothing cancels. Phi(-t) = 0.5 exp(t p(t)), p of degree 7
@@ -140,16 +115,6 @@ internal static unsafe class Elementwise<V, O>
         O.Store(v, lanes);
         for (int i = 0; i < count; i++)
             p[i] = lanes[i];
-    }
-
-    /// <summary>Stores a vector whole where it fits, else its first lanes.</summary>
-    [MethodImpl(Inline)]
-    public static void StoreAtMost(V v, float* p, nint count)
-    {
-        if (count >= O.N)
-            O.Store(v, p);
-        else
-            StoreFirst(v, p, (int)count);
     }
 
     /// <summary>Applies an activation in place to rows of two vectors: one tile of a matrix product.</summary>

@@ -3,66 +3,88 @@ using AnoPLe.Gpu.Kernels.Cpu.Simd;
 
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>A task is a sample; backwards element by element. q^gamma is exp(-gamma softplus(x)), or a square for gamma 2.</summary>
+/// <summary>Everything of a pixel comes from one exponential and two divisions; sums of chunks, then their totals, in double.</summary>
 internal sealed unsafe class Focal<V, O>(CpuBackend backend) : Ops.Focal(backend)
     where V : unmanaged
     where O : struct, ISimd<V>
 {
+    private const int Cost = 80; // float operations of a pixel
+
     private readonly ForwardJob forward = new();
-    private readonly BackwardJob backward = new();
+    private readonly BackwardInputJob backwardInput = new();
+    private readonly Workspace chunkSums = backend.CreateWorkspace(1);
 
     /// <inheritdoc/>
     protected override void ForwardCore(Tensor loss, Tensor logits, Tensor masks, float gamma)
     {
-        forward.Loss = loss.Floats();
+        int N = logits.Shape[0], R = logits.Count / N;
+        forward.Logits = logits.Floats();
+        forward.Masks = masks.Floats();
         forward.Gamma = gamma;
-        forward.Pixels = logits.Count / logits.Shape[0];
-        forward.SetMaps(logits.Floats(), masks.Floats(), logits.Shape[0], forward.Pixels);
-        backend.Run(forward, loss, logits, masks);
+        forward.SetSamples(N, R, backend.Threads);
+        double* chunks = forward.Sums = chunkSums.Doubles((long)N * forward.PerSample);
+        float* losses = loss.Floats();
+        backend.Run(forward, logits, masks);
+        for (int n = 0; n < N; n++)
+        {
+            double sum = 0;
+            for (int chunk = 0; chunk < forward.PerSample; chunk++)
+                sum += *chunks++;
+            losses[n] = (float)(sum / R);
+        }
+        GC.KeepAlive(loss);
     }
 
     /// <inheritdoc/>
     protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor masks, float gamma, float scale)
     {
-        backward.DLogits = dlogits.Floats();
-        backward.Logits = logits.Floats();
-        backward.Masks = masks.Floats();
-        backward.Gamma = gamma;
-        backward.Factor = -scale / (logits.Count / logits.Shape[0]);
-        backward.SetElements(logits.Count, cost: 60, backend.Threads);
-        backend.Run(backward, dlogits, logits, masks);
+        backwardInput.DLogits = dlogits.Floats();
+        backwardInput.Logits = logits.Floats();
+        backwardInput.Masks = masks.Floats();
+        backwardInput.Gamma = gamma;
+        backwardInput.Factor = scale / (logits.Count / logits.Shape[0]);
+        backwardInput.SetElements(logits.Count, Cost, backend.Threads);
+        backend.Run(backwardInput, dlogits, logits, masks);
     }
 
-    /// <summary>Of x = A where Y = 1, else -A: q = sigmoid(-x), softplus(-x) and q^gamma.</summary>
+    /// <summary>+1 where the mask is 1, -1 where it is 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Power(V x, V q, V excess, float gamma) => gamma switch
-    {
-        2 => O.Multiply(q, q),
-        0 => O.Broadcast(1f),
-        _ => Elementwise<V, O>.ExpBelow88(O.Multiply(O.Broadcast(-gamma), O.Add(O.Max(O.Broadcast(0f), x), excess))),
-    };
+    private static V Sign(V mask) => O.MultiplyAdd(mask, O.Broadcast(2f), O.Broadcast(-1f));
 
+    /// <summary>q^gamma for q = sigmoid(-x), from the odds of x. The choice is the same for all pixels of a call.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Sign(V y) => O.MultiplyAdd(y, O.Broadcast(2f), O.Broadcast(-1f));
-
-    private sealed class ForwardJob : MapSumsJob<V, O>
+    private static V Power(V q, V x, V odds, float gamma)
     {
-        public float* Loss;
-        public float Gamma;
-        public int Pixels;
+        if (gamma == 2)
+            return O.Multiply(q, q);
+        // log q = -softplus(x); at gamma 0 this is exp(0), exactly 1.
+        return Elementwise<V, O>.ExpBelow88(O.Multiply(O.Broadcast(-gamma), Logistic<V, O>.Softplus(x, odds)));
+    }
 
+    /// <summary>q^gamma softplus(-x); there is no second term.</summary>
+    private readonly struct Losses(float* logits, float* masks, float gamma) : ITerms<V>
+    {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        protected override void Add(V a, V y, ref V first, ref V second)
+        public void At(int i, out V loss, out V nothing)
         {
-            V x = O.Multiply(a, Sign(y)), minus = O.Subtract(O.Broadcast(0f), x), excess = Elementwise<V, O>.SoftplusExcess(x);
-            V softplus = O.Add(O.Max(O.Broadcast(0f), minus), excess);
-            first = O.MultiplyAdd(Power(x, Elementwise<V, O>.Sigmoid(minus), excess, Gamma), softplus, first);
+            V x = O.Multiply(O.Load(logits + i), Sign(O.Load(masks + i))), e = Logistic<V, O>.Odds(x);
+            V surprise = Logistic<V, O>.Softplus(O.Subtract(default, x), e);
+            loss = O.Multiply(Power(Logistic<V, O>.Complement(e), x, e, gamma), surprise);
+            nothing = default;
         }
-
-        protected override void Finish(int sample, double first, double second) => Loss[sample] = (float)(first / Pixels);
     }
 
-    private sealed class BackwardJob : ElementsJob
+    private sealed class ForwardJob : SampleChunksJob
+    {
+        public float* Logits, Masks;
+        public double* Sums;
+        public float Gamma;
+
+        protected override void Chunk(int chunk, int sample, nint start, int count)
+            => Sums[chunk] = ChunkSums<V, O>.Of(new Losses(Logits + start, Masks + start, Gamma), count).First;
+    }
+
+    private sealed class BackwardInputJob : ElementsJob
     {
         public float* DLogits, Logits, Masks;
         public float Gamma, Factor;
@@ -70,17 +92,24 @@ internal sealed unsafe class Focal<V, O>(CpuBackend backend) : Ops.Focal(backend
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         protected override void Elements(nint start, nint count)
         {
-            float* d = DLogits + start, a = Logits + start, m = Masks + start;
-            for (nint i = 0; i < count; i += O.N)
-            {
-                V sign = Sign(O.Load(m + i)), x = O.Multiply(O.Load(a + i), sign), minus = O.Subtract(O.Broadcast(0f), x);
-                V excess = Elementwise<V, O>.SoftplusExcess(x), softplus = O.Add(O.Max(O.Broadcast(0f), minus), excess);
-                V q = Elementwise<V, O>.Sigmoid(minus), p = Elementwise<V, O>.Sigmoid(x);
-                // -(q^gamma (gamma p softplus(-x) + q)); the minus is in the factor.
-                V inner = O.MultiplyAdd(O.Multiply(O.Broadcast(Gamma), p), softplus, q);
-                V slope = O.Multiply(O.Multiply(O.Broadcast(Factor), sign), O.Multiply(Power(x, q, excess, Gamma), inner));
-                Elementwise<V, O>.StoreAtMost(O.Add(O.Load(d + i), slope), d + i, count - i);
-            }
+            float* da = DLogits + start, a = Logits + start, y = Masks + start;
+            float gamma = Gamma;
+            V factor = O.Broadcast(-Factor);
+            nint i = 0;
+            for (; i <= count - O.N; i += O.N)
+                O.Store(O.MultiplyAdd(factor, Slope(O.Load(a + i), O.Load(y + i), gamma), O.Load(da + i)), da + i);
+            if (i < count)
+                Elementwise<V, O>.StoreFirst(O.MultiplyAdd(factor, Slope(O.Load(a + i), O.Load(y + i), gamma), O.Load(da + i)), da + i, (int)(count - i));
+        }
+
+        /// <summary>sign q^gamma (gamma (1 - q) softplus(-x) + q).</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V Slope(V a, V y, float gamma)
+        {
+            V sign = Sign(y), x = O.Multiply(a, sign), e = Logistic<V, O>.Odds(x), q = Logistic<V, O>.Complement(e);
+            V surprise = Logistic<V, O>.Softplus(O.Subtract(default, x), e);
+            V inner = O.MultiplyAdd(O.Multiply(O.Broadcast(gamma), O.Multiply(e, q)), surprise, q);
+            return O.Multiply(O.Multiply(sign, Power(q, x, e, gamma)), inner);
         }
     }
 }

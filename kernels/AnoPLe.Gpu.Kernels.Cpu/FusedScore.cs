@@ -8,6 +8,8 @@ internal sealed unsafe class FusedScore<V, O>(CpuBackend backend) : Ops.FusedSco
     where V : unmanaged
     where O : struct, ISimd<V>
 {
+    private const int Cost = 50; // float operations of a pixel
+
     private readonly ForwardJob forward = new();
 
     /// <inheritdoc/>
@@ -17,7 +19,7 @@ internal sealed unsafe class FusedScore<V, O>(CpuBackend backend) : Ops.FusedSco
         forward.Logits = logits.Floats();
         forward.Memory = memory.FloatsOrNull();
         forward.Epsilon = epsilon;
-        forward.SetElements(y.Count, cost: 30, backend.Threads);
+        forward.SetElements(y.Count, Cost, backend.Threads);
         backend.Run(forward, y, logits, memory);
     }
 
@@ -29,17 +31,21 @@ internal sealed unsafe class FusedScore<V, O>(CpuBackend backend) : Ops.FusedSco
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         protected override void Elements(nint start, nint count)
         {
-            float* y = Y + start, a = Logits + start, memory = Memory + start;
-            for (nint i = 0; i < count; i += O.N)
-            {
-                V p = Elementwise<V, O>.Sigmoid(O.Load(a + i));
-                if (Memory != null)
-                {
-                    V q = O.Load(memory + i);
-                    p = O.Divide(O.Multiply(O.Add(p, p), q), O.Add(O.Add(p, q), O.Broadcast(Epsilon)));
-                }
-                Elementwise<V, O>.StoreAtMost(p, y + i, count - i);
-            }
+            nint i = start, end = start + count;
+            for (; i <= end - O.N; i += O.N)
+                O.Store(At(i), Y + i);
+            if (i < end)
+                Elementwise<V, O>.StoreFirst(At(i), Y + i, (int)(end - i));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private V At(nint i)
+        {
+            V p = Logistic<V, O>.Sigmoid(O.Load(Logits + i));
+            if (Memory == null)
+                return p;
+            V q = O.Load(Memory + i);
+            return O.Divide(O.Multiply(O.Add(p, p), q), O.Add(O.Add(p, q), O.Broadcast(Epsilon)));
         }
     }
 }

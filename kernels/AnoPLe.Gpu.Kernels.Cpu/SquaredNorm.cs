@@ -2,43 +2,35 @@ using AnoPLe.Gpu.Kernels.Cpu.Simd;
 
 namespace AnoPLe.Gpu.Kernels.Cpu;
 
-/// <summary>Chunks of fixed length are summed on all threads, the chunks in double and in order on one.</summary>
+/// <summary>Sums of chunks, then their total in double: so many small squares would not all count in a float.</summary>
 internal sealed unsafe class SquaredNorm<V, O>(CpuBackend backend) : Ops.SquaredNorm(backend)
     where V : unmanaged
     where O : struct, ISimd<V>
 {
-    private readonly ChunksJob chunks = new();
-    private readonly Workspace sums = backend.CreateWorkspace(1);
+    private readonly ForwardJob forward = new();
+    private readonly Workspace chunkSums = backend.CreateWorkspace(1);
 
     /// <inheritdoc/>
     protected override void ForwardCore(Tensor result, Tensor x)
     {
-        chunks.X = x.Floats();
-        chunks.SetCount(x.Count);
-        sums.Reserve(chunks.Tasks);
-        chunks.Sums = sums.Of(0);
-        backend.Run(chunks, x);
-        double total = 0;
-        for (int k = 0; k < chunks.Tasks; k++)
-            total += chunks.Sums[k];
-        result.Floats()[0] = (float)total;
+        forward.X = x.Floats();
+        forward.SetSamples(1, x.Count, backend.Threads);
+        double* chunks = forward.Sums = chunkSums.Doubles(forward.PerSample);
+        float* y = result.Floats();
+        backend.Run(forward, x);
+        double sum = 0;
+        for (int chunk = 0; chunk < forward.PerSample; chunk++)
+            sum += chunks[chunk];
+        *y = (float)sum;
         GC.KeepAlive(result);
     }
 
-    private sealed class ChunksJob : Job
+    private sealed class ForwardJob : SampleChunksJob
     {
-        private const int Chunk = 1 << 14;
+        public float* X;
+        public double* Sums;
 
-        public float* X, Sums;
-        private int count;
-
-        public void SetCount(int elements)
-        {
-            count = elements;
-            Tasks = (elements + Chunk - 1) / Chunk;
-        }
-
-        public override void Run(int task, int worker) =>
-            Sums[task] = Reduce<V, O>.SumOfSquares(X + (nint)task * Chunk, Math.Min(Chunk, count - task * Chunk), centre: 0);
+        protected override void Chunk(int chunk, int sample, nint start, int count)
+            => Sums[chunk] = Reduce<V, O>.SumOfSquares(X + start, count, centre: 0);
     }
 }

@@ -21,6 +21,14 @@ internal sealed unsafe class Workspace(int threads) : IDisposable
     /// <summary>The block of one thread; null while nothing was ever reserved.</summary>
     public float* Of(int worker) => blocks[worker] is { } block ? block.Pointer : null;
 
+    /// <summary>The first thread's block as so many doubles, for sums that tasks leave to their caller.</summary>
+    /// <exception cref="DeviceException">Not enough memory.</exception>
+    public double* Doubles(long count)
+    {
+        Reserve(2 * count);
+        return (double*)Of(0);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

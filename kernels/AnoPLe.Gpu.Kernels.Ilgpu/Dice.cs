@@ -1,9 +1,87 @@
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Stub.</summary>
+/// <summary>Sums in two stages; backward, dP is a line in Y, with two coefficients per sample.</summary>
 internal sealed class Dice(IlgpuBackend backend) : Ops.Dice(backend)
 {
-    protected override void ForwardCore(Tensor loss, Tensor sums, Tensor logits, Tensor masks, float epsilon) => throw new NotSupportedException("not there yet");
+    private delegate void LaunchSums(AcceleratorStream stream, KernelConfig config, View overlaps, View totals, View logits, View masks, int chunks, int R);
 
-    protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor masks, Tensor sums, float epsilon, float scale) => throw new NotSupportedException("not there yet");
+    private delegate void LaunchLoss(AcceleratorStream stream, KernelConfig config, View loss, View sums, View overlaps, View totals, int chunks, float epsilon);
+
+    private delegate void LaunchBackward(AcceleratorStream stream, KernelConfig config, View dlogits, View logits, View masks, View sums, int chunks, int R,
+        float epsilon, float scale);
+
+    private LaunchSums? sumChunks;
+    private LaunchLoss? lossOf;
+    private LaunchBackward? backwardInput;
+    private MemoryBuffer1D<float, Stride1D.Dense>? chunkSums;
+
+    protected override void ForwardCore(Tensor loss, Tensor sums, Tensor logits, Tensor masks, float epsilon)
+    {
+        int N = logits.Shape[0], R = logits.Count / N, chunks = SampleChunks.PerSample(R);
+        var partial = backend.Scratch(ref chunkSums, "dice sums of chunks", 2 * N * chunks);
+        View overlaps = partial.SubView(0, N * chunks), totals = partial.SubView(N * chunks, N * chunks);
+        sumChunks ??= backend.Load<LaunchSums>(nameof(Dice), SumsKernel);
+        sumChunks(backend.Stream, SampleChunks.Config(N, R), overlaps, totals, logits.View(backend), masks.View(backend), chunks, R);
+        lossOf ??= backend.Load<LaunchLoss>(nameof(Dice), LossKernel);
+        lossOf(backend.Stream, (N, RowGroup.Threads), loss.View(backend), sums.View(backend), overlaps, totals, chunks, epsilon);
+    }
+
+    protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor masks, Tensor sums, float epsilon, float scale)
+    {
+        int N = logits.Shape[0], R = logits.Count / N;
+        backwardInput ??= backend.Load<LaunchBackward>(nameof(Dice), BackwardInputKernel);
+        backwardInput(backend.Stream, SampleChunks.Config(N, R), dlogits.View(backend), logits.View(backend), masks.View(backend), sums.View(backend),
+            SampleChunks.PerSample(R), R, epsilon, scale);
+    }
+
+    // One group per chunk: sums of P Y and of P + Y.
+    [Kernel]
+    private static void SumsKernel(View overlaps, View totals, View logits, View masks, int chunks, int R)
+    {
+        var shared = SharedMemory.Allocate<F4>(2 * RowGroup.Quads);
+        var range = SampleChunks.Of(chunks, R);
+        float overlap = 0f, total = 0f;
+        for (int i = range.First; i < range.End; i += RowGroup.Threads)
+        {
+            float p = Logistic.Sigmoid(logits[i]), y = masks[i];
+            overlap += p * y;
+            total += p + y;
+        }
+        overlap = RowGroup.Sum(shared, overlap);
+        total = RowGroup.Sum(shared.SubView(RowGroup.Quads), total);
+        if (Group.IdxX == 0)
+        {
+            overlaps[Grid.IdxX] = overlap;
+            totals[Grid.IdxX] = total;
+        }
+    }
+
+    // One group per sample.
+    [Kernel]
+    private static void LossKernel(View loss, View sums, View overlaps, View totals, int chunks, float epsilon)
+    {
+        var shared = SharedMemory.Allocate<F4>(2 * RowGroup.Quads);
+        int n = Grid.IdxX;
+        float overlap = SampleChunks.Total(shared, overlaps, n * chunks, chunks);
+        float total = SampleChunks.Total(shared.SubView(RowGroup.Quads), totals, n * chunks, chunks) + epsilon;
+        if (Group.IdxX == 0)
+        {
+            loss[n] = 1f - (2f * overlap + epsilon) / total;
+            sums[2 * n] = overlap;
+            sums[2 * n + 1] = total;
+        }
+    }
+
+    // One group per chunk: dP P (1 - P); with odds e and 1 - P = 1 / (1 + e), P is e (1 - P), so that nothing cancels.
+    [Kernel]
+    private static void BackwardInputKernel(View dlogits, View logits, View masks, View sums, int chunks, int R, float epsilon, float scale)
+    {
+        var range = SampleChunks.Of(chunks, R);
+        float total = sums[2 * range.Sample + 1], slope = -2f * scale / total, constant = scale * ((2f * sums[2 * range.Sample] + epsilon) / total) / total;
+        for (int i = range.First; i < range.End; i += RowGroup.Threads)
+        {
+            float e = Logistic.Odds(logits[i]), rest = 1f / (1f + e);
+            dlogits[i] += e * rest * rest * (slope * masks[i] + constant);
+        }
+    }
 }

@@ -28,6 +28,7 @@ public sealed class ThreadCountTests
         ("Attention causal", b => Attention(b, causal: true)),
         ("Attention backward", AttentionBackward),
         ("LayerNorm", LayerNorm),
+        ("Linear gradients", LinearGradients),
         ("CosineLogits backward of text", CosineLogitsBackwardText),
         ("TokenInjection backward", TokenInjectionBackward),
         ("BilinearUpsample backward", BilinearUpsampleBackward),
@@ -37,6 +38,10 @@ public sealed class ThreadCountTests
         ("Activation", ElementwiseActivation),
         ("ViewSignal backward", ViewSignalBackward),
         ("Copies and zeros", CopyAndClear),
+        ("Dice", Dice),
+        ("Focal backward", FocalBackward),
+        ("AdamW", AdamW),
+        ("SquaredNorm", SquaredNorm),
         ("PatchEmbedding", PatchEmbedding),
         ("MemoryBankDistance", MemoryBankDistance),
     ];
@@ -69,6 +74,15 @@ public sealed class ThreadCountTests
         var y = backend.Allocate("y", new(500, 130));
         backend.LayerNorm.Forward(y, Input(backend, 500, 130), Input(backend, 130), Input(backend, 130));
         return y;
+    }
+
+    private static Tensor LinearGradients(CpuBackend backend)
+    {
+        var gradients = Input(backend, 65 * 97 + 65);
+        Tensor dy = Input(backend, 3000, 65), x = Input(backend, 3000, 97);
+        backend.Linear.BackwardParameters(gradients.View("dweight", new(65, 97)), dy, x);
+        backend.Linear.BackwardBias(gradients.View("dbias", new(65), 65 * 97), dy);
+        return gradients;
     }
 
     private static Tensor CosineLogitsBackwardText(CpuBackend backend)
@@ -139,6 +153,35 @@ public sealed class ThreadCountTests
         backend.Copy(y, Input(backend, 200_001));
         backend.Clear(y.View("middle", new(150_000), 7));
         return y;
+    }
+
+    private static Tensor Dice(CpuBackend backend)
+    {
+        var sums = backend.Allocate("sums", new(3, 2));
+        backend.Dice.Forward(backend.Allocate("loss", new(3)), sums, Input(backend, 3, 9001), Input(backend, 3, 9001), 1e4f);
+        return sums;
+    }
+
+    private static Tensor FocalBackward(CpuBackend backend)
+    {
+        var dlogits = Input(backend, 3, 9001);
+        backend.Focal.BackwardInput(dlogits, Input(backend, 3, 9001), Input(backend, 3, 9001), gamma: 2, scale: 9001);
+        return dlogits;
+    }
+
+    private static Tensor AdamW(CpuBackend backend)
+    {
+        var parameters = Input(backend, 20_001);
+        backend.AdamW.Update(parameters, Input(backend, 20_001), backend.Upload("second", new(20_001), Numbers.Uniform(1, 20_001, 1, 1)), Input(backend, 20_001),
+            new AdamWStep(1e-2, 1e-2, 0.9, 0.999, 1e-8, 3));
+        return parameters;
+    }
+
+    private static Tensor SquaredNorm(CpuBackend backend)
+    {
+        var result = backend.Allocate("result", new(1));
+        backend.SquaredNorm.Forward(result, Input(backend, 50_001));
+        return result;
     }
 
     private static Tensor PatchEmbedding(CpuBackend backend)

@@ -30,6 +30,39 @@ internal static class LinearReference
         return y;
     }
 
+    /// <summary>dx = dy W.</summary>
+    /// <param name="dy">[M, N].</param>
+    /// <param name="weight">[N, K].</param>
+    /// <param name="K">Width of x.</param>
+    public static T[] BackwardInput<T>(T[] dy, T[] weight, int K)
+        where T : IBinaryFloatingPointIeee754<T> => Forward(dy, Transpose(weight, K), [], weight.Length / K);
+
+    /// <summary>A^T B over the rows: dW = dy^T x.</summary>
+    /// <param name="a">[R, M].</param>
+    /// <param name="b">[R, N].</param>
+    /// <param name="R">Rows.</param>
+    public static T[] TransposedProduct<T>(T[] a, T[] b, int R)
+        where T : IBinaryFloatingPointIeee754<T>
+    {
+        int M = a.Length / R, N = b.Length / R;
+        var c = new T[M * N];
+        for (int r = 0; r < R; r++)
+            for (int m = 0; m < M; m++)
+                for (int n = 0; n < N; n++)
+                    c[m * N + n] += a[r * M + m] * b[r * N + n];
+        return c;
+    }
+
+    /// <summary>db = sum of the rows.</summary>
+    public static T[] ColumnSums<T>(T[] dy, int N)
+        where T : IBinaryFloatingPointIeee754<T>
+    {
+        var sums = new T[N];
+        for (int i = 0; i < dy.Length; i++)
+            sums[i % N] += dy[i];
+        return sums;
+    }
+
     /// <summary>[rows, columns] to [columns, rows].</summary>
     public static T[] Transpose<T>(T[] matrix, int columns)
     {

@@ -23,6 +23,8 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("Linear one row", bench => Linear(bench, 1, 45, 51, Activation.None)),
         new("Linear GELU", bench => Linear(bench, 37, 45, 51, Activation.Gelu)),
         new("Linear QuickGELU", bench => Linear(bench, 37, 45, 51, Activation.QuickGelu)),
+        new("Linear gradients", LinearGradients),
+        new("TransposedConv2x2", TransposedConv2x2),
         new("Attention", bench => Attention(bench, causal: false)),
         new("Attention causal", bench => Attention(bench, causal: true)),
         new("Attention backward", bench => AttentionBackward(bench, causal: false)),
@@ -45,6 +47,13 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("LatentNoise", LatentNoise),
         new("LatentNoise backward", LatentNoiseBackward),
         new("Copy", Copy),
+        new("Dice", Dice),
+        new("Focal of gamma 2", bench => Focal(bench, 2)),
+        new("Focal of gamma 0.5", bench => Focal(bench, 0.5f)),
+        new("CrossEntropy", CrossEntropy),
+        new("AdamW", AdamW),
+        new("SquaredNorm", SquaredNorm),
+        new("FusedScore", FusedScore),
     ];
 
     private static (Action, Tensor[]) PatchEmbedding(Workbench bench)
@@ -121,6 +130,31 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         Tensor y = bench.Output("y", M, N), x = Input(bench, "x", M, K);
         var weight = bench.Weight("w", Numbers.Uniform(1, N * K), Numbers.Uniform(2, N), N, K);
         return (() => bench.Backend.Linear.Forward(y, x, weight, activation), [y]);
+    }
+
+    private static (Action, Tensor[]) LinearGradients(Workbench bench)
+    {
+        Tensor dweight = Sum(bench, "dweight", 45, 51), dbias = Sum(bench, "dbias", 45), dy = Input(bench, "dy", 300, 45), x = Input(bench, "x", 300, 51);
+        return Adding(bench, () =>
+        {
+            bench.Backend.Linear.BackwardParameters(dweight, dy, x);
+            bench.Backend.Linear.BackwardBias(dbias, dy);
+        }, dweight, dbias);
+    }
+
+    private static (Action, Tensor[]) TransposedConv2x2(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 2, 6, 8, 19), cells = bench.Output("cells", 2, 3, 4, 76), dcells = bench.Output("dcells", 2, 3, 4, 76);
+        Tensor x = Input(bench, "x", 2, 3, 4, 7), bias = Input(bench, "bias", 19), values = Input(bench, "values", 7 * 76);
+        var weight = bench.Weight("w", Numbers.Uniform(1, 7 * 76), [], 76, 7, WeightLayout.InOut);
+        return (Call, [y, cells, dcells]);
+
+        void Call()
+        {
+            bench.Backend.Linear.Repack(weight, values, null, WeightLayout.InOut);
+            bench.Backend.TransposedConv2x2.Forward(y, cells, x, weight, bias);
+            bench.Backend.TransposedConv2x2.GatherCells(dcells, y);
+        }
     }
 
     private static (Action, Tensor[]) Attention(Workbench bench, bool causal)
@@ -263,6 +297,73 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
     {
         Tensor y = bench.Output("y", 9, 671), x = Input(bench, "x", 9, 671);
         return (() => bench.Backend.Copy(y, x), [y]);
+    }
+
+    private static (Action, Tensor[]) Dice(Workbench bench)
+    {
+        Tensor loss = bench.Output("loss", 2), sums = bench.Output("sums", 2, 2), da = bench.Output("da", 2, 57, 77);
+        Tensor a = Input(bench, "a", 2, 57, 77), y = Input(bench, "y", 2, 57, 77);
+        return (Call, [loss, sums, da]);
+
+        void Call()
+        {
+            bench.Backend.Dice.Forward(loss, sums, a, y, 100);
+            bench.Backend.Clear(da);
+            bench.Backend.Dice.BackwardInput(da, a, y, sums, 100, 0.5f);
+        }
+    }
+
+    private static (Action, Tensor[]) Focal(Workbench bench, float gamma)
+    {
+        Tensor loss = bench.Output("loss", 2), da = bench.Output("da", 2, 57, 77), a = Input(bench, "a", 2, 57, 77), y = Input(bench, "y", 2, 57, 77);
+        return (Call, [loss, da]);
+
+        void Call()
+        {
+            bench.Backend.Focal.Forward(loss, a, y, gamma);
+            bench.Backend.Clear(da);
+            bench.Backend.Focal.BackwardInput(da, a, y, gamma, 0.5f);
+        }
+    }
+
+    private static (Action, Tensor[]) CrossEntropy(Workbench bench)
+    {
+        Tensor loss = bench.Output("loss", 67), db = bench.Output("db", 67), b = Input(bench, "b", 67), labels = Input(bench, "labels", 67), weights = Input(bench, "weights", 67);
+        return (Call, [loss, db]);
+
+        void Call()
+        {
+            bench.Backend.CrossEntropy.Forward(loss, b, labels, weights);
+            bench.Backend.Clear(db);
+            bench.Backend.CrossEntropy.BackwardInput(db, b, labels, weights, 0.5f);
+        }
+    }
+
+    private static (Action, Tensor[]) AdamW(Workbench bench)
+    {
+        Tensor p = bench.Output("p", 2051), m = bench.Output("m", 2051), v = bench.Output("v", 2051), initial = Input(bench, "initial", 2051), g = Input(bench, "g", 2051);
+        return (Call, [p, m, v]);
+
+        void Call()
+        {
+            bench.Backend.Copy(p, initial);
+            bench.Backend.Clear(m);
+            bench.Backend.Clear(v);
+            for (int k = 1; k <= 2; k++)
+                bench.Backend.AdamW.Update(p, m, v, g, new AdamWStep(1e-2, 1e-2, 0.9, 0.999, 1e-8, k));
+        }
+    }
+
+    private static (Action, Tensor[]) SquaredNorm(Workbench bench)
+    {
+        Tensor result = bench.Output("result", 1), x = Input(bench, "x", 9001);
+        return (() => bench.Backend.SquaredNorm.Forward(result, x), [result]);
+    }
+
+    private static (Action, Tensor[]) FusedScore(Workbench bench)
+    {
+        Tensor y = bench.Output("y", 2, 23, 31), a = Input(bench, "a", 2, 23, 31), q = Input(bench, "q", 2, 23, 31);
+        return (() => bench.Backend.FusedScore.Forward(y, a, q, 5), [y]);
     }
 
     private static Tensor Input(Workbench bench, string name, params ReadOnlySpan<int> sizes)
