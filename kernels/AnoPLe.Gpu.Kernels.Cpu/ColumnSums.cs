@@ -26,12 +26,6 @@ internal static unsafe class ColumnSums<V, O>
     {
         for (int c = 0; c < columns; c += O.N)
             O.Store(default, sums + c);
-        for (; rows >= 4; rows -= 4, x += 4 * (nint)columns)
-        {
-            float* x1 = x + columns, x2 = x1 + columns, x3 = x2 + columns;
-            for (int c = 0; c < columns; c += O.N)
-                O.Store(O.Add(O.Load(sums + c), O.Add(O.Add(O.Load(x + c), O.Load(x1 + c)), O.Add(O.Load(x2 + c), O.Load(x3 + c)))), sums + c);
-        }
         for (; rows > 0; rows--, x += columns)
             for (int c = 0; c < columns; c += O.N)
                 O.Store(O.Add(O.Load(sums + c), O.Load(x + c)), sums + c);

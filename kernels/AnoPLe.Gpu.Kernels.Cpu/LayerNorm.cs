@@ -155,33 +155,14 @@ internal sealed unsafe class LayerNorm<V, O>(CpuBackend backend) : Ops.LayerNorm
             float* dw = Dweight + (nint)task * stride, db = Dbias + (nint)task * stride;
             new Span<float>(dw, stride).Clear();
             new Span<float>(db, stride).Clear();
-            for (; row <= end - 4; row += 4)
-                AddFour(dw, db, row);
             for (; row < end; row++)
-                AddOne(dw, db, row);
+                AddRow(dw, db, row);
         }
 
+        // One row after the other: the sums stay in the first-level cache, and memory is read as one stream. Four rows at once save half of
+        // the loads and stores there, and were three times slower.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void AddFour(float* dw, float* db, int row)
-        {
-            int C = width;
-            float* y0 = Dy + (nint)row * C, y1 = y0 + C, y2 = y1 + C, y3 = y2 + C, x0 = X + (nint)row * C, x1 = x0 + C, x2 = x1 + C, x3 = x2 + C;
-            V m0 = O.Broadcast(Mean[row]), m1 = O.Broadcast(Mean[row + 1]), m2 = O.Broadcast(Mean[row + 2]), m3 = O.Broadcast(Mean[row + 3]);
-            V r0 = O.Broadcast(Rstd[row]), r1 = O.Broadcast(Rstd[row + 1]), r2 = O.Broadcast(Rstd[row + 2]), r3 = O.Broadcast(Rstd[row + 3]);
-            for (int c = 0; c < C; c += O.N)
-            {
-                V d0 = O.Load(y0 + c), d1 = O.Load(y1 + c), d2 = O.Load(y2 + c), d3 = O.Load(y3 + c);
-                V w = O.Multiply(O.Multiply(d0, r0), O.Subtract(O.Load(x0 + c), m0));
-                w = O.MultiplyAdd(O.Multiply(d1, r1), O.Subtract(O.Load(x1 + c), m1), w);
-                w = O.MultiplyAdd(O.Multiply(d2, r2), O.Subtract(O.Load(x2 + c), m2), w);
-                w = O.MultiplyAdd(O.Multiply(d3, r3), O.Subtract(O.Load(x3 + c), m3), w);
-                O.Store(O.Add(O.Load(dw + c), w), dw + c);
-                O.Store(O.Add(O.Load(db + c), O.Add(O.Add(d0, d1), O.Add(d2, d3))), db + c);
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void AddOne(float* dw, float* db, int row)
+        private void AddRow(float* dw, float* db, int row)
         {
             float* dy = Dy + (nint)row * width, x = X + (nint)row * width;
             V m = O.Broadcast(Mean[row]), r = O.Broadcast(Rstd[row]);

@@ -9,6 +9,10 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
 {
     private readonly GemmJob<V, O> forward = new(backend.Workspace);
     private readonly PackJob pack = new();
+    private readonly ColumnGemmJob<V, O> parameters = new(backend.Workspace);
+    private readonly ColumnSumsJob<V, O> columnSums = new();
+    private readonly PartialSumsJob<V, O> partialSums = new();
+    private readonly Workspace partial = backend.CreateWorkspace(1);
 
     /// <inheritdoc/>
     protected override Ops.PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures,
@@ -50,11 +54,40 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
     }
 
     /// <inheritdoc/>
-    protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout) => throw new NotSupportedException("not there yet");
+    protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
+    {
+        var panels = target.Panels();
+        if (bias is not null) // what fills up the last panel stays zero
+            new ReadOnlySpan<float>(bias.Floats(), bias.Count).CopyTo(new Span<float>(panels.Bias, bias.Count));
+        pack.Set(panels, weight.Floats(), layout);
+        backend.Run(pack, target, weight, bias);
+    }
 
     /// <inheritdoc/>
-    protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => throw new NotSupportedException("not there yet");
+    protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b)
+    {
+        parameters.Set(a.Floats(), b.Floats(), a.Rows, a.Width, b.Width, backend.Threads);
+        if (parameters.Parts > 1)
+            partial.Reserve(parameters.Parts * parameters.PartStride);
+        parameters.Target = parameters.Parts > 1 ? partial.Of(0) : c.Floats();
+        backend.Run(parameters, c, a, b);
+        if (parameters.Parts > 1)
+            AddPartialSums(c, parameters.Parts, parameters.PartStride);
+    }
 
     /// <inheritdoc/>
-    protected override void BackwardBiasCore(Tensor dbias, Tensor dy) => throw new NotSupportedException("not there yet");
+    protected override void BackwardBiasCore(Tensor dbias, Tensor dy)
+    {
+        columnSums.Set(dy.Floats(), dy.Rows, dy.Width);
+        partial.Reserve(columnSums.Tasks * columnSums.Stride);
+        columnSums.Sums = partial.Of(0);
+        backend.Run(columnSums, dy);
+        AddPartialSums(dbias, columnSums.Tasks, columnSums.Stride);
+    }
+
+    private void AddPartialSums(Tensor target, int parts, nint stride)
+    {
+        partialSums.Set(target.Floats(), target.Count, partial.Of(0), parts, stride, backend.Threads);
+        backend.Run(partialSums, target);
+    }
 }

@@ -1,8 +1,6 @@
-using ILGPU.Algorithms;
-
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Four elements a thread; the functions are those of the products' epilogues.</summary>
+/// <summary>One element a thread; the functions are those of the products' epilogues.</summary>
 internal sealed class ElementwiseActivation(IlgpuBackend backend) : Ops.ElementwiseActivation(backend)
 {
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View y, View x, int count);
@@ -17,7 +15,7 @@ internal sealed class ElementwiseActivation(IlgpuBackend backend) : Ops.Elementw
         var launch = activation == Ops.Activation.Gelu
             ? geluForward ??= backend.Load<Launch>(nameof(ElementwiseActivation), ForwardKernel<Gelu>)
             : quickGeluForward ??= backend.Load<Launch>(nameof(ElementwiseActivation), ForwardKernel<QuickGelu>);
-        launch(backend.Stream, ElementGroups.Config(x.Count), y.View(backend), x.View(backend), x.Count);
+        launch(backend.Stream, ElementGroups.Config(backend, x.Count), y.View(backend), x.View(backend), x.Count);
     }
 
     protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor x, Ops.Activation activation)
@@ -25,24 +23,24 @@ internal sealed class ElementwiseActivation(IlgpuBackend backend) : Ops.Elementw
         var launch = activation == Ops.Activation.Gelu
             ? geluBackward ??= backend.Load<LaunchBackward>(nameof(ElementwiseActivation), BackwardInputKernel<Gelu>)
             : quickGeluBackward ??= backend.Load<LaunchBackward>(nameof(ElementwiseActivation), BackwardInputKernel<QuickGelu>);
-        launch(backend.Stream, ElementGroups.Config(x.Count), dx.View(backend), dy.View(backend), x.View(backend), x.Count);
+        launch(backend.Stream, ElementGroups.Config(backend, x.Count), dx.View(backend), dy.View(backend), x.View(backend), x.Count);
     }
 
     [Kernel(typeof(Gelu)), Kernel(typeof(QuickGelu))]
     private static void ForwardKernel<F>(View y, View x, int count)
         where F : struct, IActivation
     {
-        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
-        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
-            y[start + i] = F.Apply(x[start + i]);
+        int i = ElementGroups.Element;
+        if (i < count)
+            y[i] = F.Apply(x[i]);
     }
 
     [Kernel(typeof(Gelu)), Kernel(typeof(QuickGelu))]
     private static void BackwardInputKernel<F>(View dx, View dy, View x, int count)
         where F : struct, IActivation
     {
-        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
-        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
-            dx[start + i] = dy[start + i] * F.Slope(x[start + i]);
+        int i = ElementGroups.Element;
+        if (i < count)
+            dx[i] = dy[i] * F.Slope(x[i]);
     }
 }

@@ -10,6 +10,7 @@ public sealed class IlgpuBackend : Backend
     internal const int MinGroup = 64;
 
     private readonly List<MemoryBuffer> scratch = [];
+    private readonly Clear clear;
     private long bytesHeld;
     private bool disposed;
 
@@ -40,6 +41,7 @@ public sealed class IlgpuBackend : Backend
         AdamW = new AdamW(this);
         SquaredNorm = new SquaredNorm(this);
         FusedScore = new FusedScore(this);
+        clear = new Clear(this);
     }
 
     /// <summary>Opens a device.</summary>
@@ -285,18 +287,7 @@ public sealed class IlgpuBackend : Backend
     }
 
     /// <inheritdoc/>
-    protected override void ClearCore(Tensor tensor)
-    {
-        var memory = Views.Of(tensor, this).Memory;
-        try
-        {
-            memory.MemSetToZero(Stream);
-        }
-        catch (AcceleratorException e)
-        {
-            throw Failed($"clearing '{tensor.Name}'", e);
-        }
-    }
+    protected override void ClearCore(Tensor tensor) => clear.Run(tensor);
 
     /// <inheritdoc/>
     public override void Synchronize()

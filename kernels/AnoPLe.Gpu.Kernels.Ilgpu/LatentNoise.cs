@@ -1,8 +1,6 @@
-using ILGPU.Algorithms;
-
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>One group per row; backward, four elements a thread.</summary>
+/// <summary>One group per row; backward, one element a thread.</summary>
 internal sealed class LatentNoise(IlgpuBackend backend) : Ops.LatentNoise(backend)
 {
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View y, View x, View noise, View mask, int C, int masked, float scale);
@@ -23,7 +21,7 @@ internal sealed class LatentNoise(IlgpuBackend backend) : Ops.LatentNoise(backen
     protected override void BackwardInputCore(Tensor dx, Tensor dy)
     {
         backwardInput ??= backend.Load<LaunchBackward>(nameof(LatentNoise), BackwardInputKernel);
-        backwardInput(backend.Stream, ElementGroups.Config(dx.Count), dx.View(backend), dy.View(backend), dx.Count);
+        backwardInput(backend.Stream, ElementGroups.Config(backend, dx.Count), dx.View(backend), dy.View(backend), dx.Count);
     }
 
     [Kernel]
@@ -40,8 +38,8 @@ internal sealed class LatentNoise(IlgpuBackend backend) : Ops.LatentNoise(backen
     [Kernel]
     private static void BackwardInputKernel(View dx, View dy, int count)
     {
-        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
-        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
-            dx[start + i] += dy[start + i];
+        int i = ElementGroups.Element;
+        if (i < count)
+            dx[i] += dy[i];
     }
 }

@@ -23,6 +23,8 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
 
     // One launcher per tile and activation, compiled when first used.
     private readonly Launch?[] launchers = new Launch?[9];
+    private readonly Repack repack = new(backend);
+    private readonly LinearGradients gradients = new(backend);
 
     protected override Ops.PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
         Ops.WeightLayout layout)
@@ -40,11 +42,12 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
             new() { N = N, Columns4 = w.PaddedColumns / 4, Vector = vectorOut ? 1 : 0, Accumulate = accumulate ? 1 : 0 });
     }
 
-    protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout) => throw new NotSupportedException("not there yet");
+    protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
+        => repack.Run(Views.Of(target, backend), weight, bias, layout);
 
-    protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => throw new NotSupportedException("not there yet");
+    protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => gradients.AddProduct(c, a, b);
 
-    protected override void BackwardBiasCore(Tensor dbias, Tensor dy) => throw new NotSupportedException("not there yet");
+    protected override void BackwardBiasCore(Tensor dbias, Tensor dy) => gradients.AddRows(dbias, dy);
 
     private Launch Launcher(int side, Ops.Activation activation)
         => launchers[3 * (side / 64) + (int)activation] ??= activation switch

@@ -26,9 +26,16 @@ internal sealed class PackedWeights : Ops.PackedLinear
         buffer = backend.AllocateBuffer(name, count);
         buffer.View.CopyFromCPU(backend.Stream, packed);
         backend.Synchronize();
+        BiasStart = inner * PaddedColumns;
         Matrix = ((View)buffer.View).SubView(0, inner * PaddedColumns).Cast<F4>();
         Bias = ((View)buffer.View).SubView(inner * PaddedColumns, PaddedColumns).Cast<F4>();
     }
+
+    /// <summary>Matrix and bias as floats.</summary>
+    public View Values => buffer.View;
+
+    /// <summary>Where the bias begins in <see cref="Values"/>.</summary>
+    public int BiasStart { get; }
 
     /// <summary>[inner padded, columns padded / 4].</summary>
     public ArrayView<F4> Matrix { get; }

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using AnoPLe.Gpu.Cli.Commands;
 using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Training;
 
 namespace AnoPLe.Gpu.Cli;
 
@@ -59,13 +60,15 @@ internal static class CommandLine
 
     private static RootCommand Root(TextWriter stdout, TextWriter stderr)
     {
-        var root = new RootCommand("Few-shot visual anomaly detection: fit on 1 to 4 normal images, score others, see where the defects are.");
+        var root = new RootCommand("Few-shot visual anomaly detection: learn from 1 to 4 normal images, score others, see where the defects are.");
         Command[] commands =
         [
             DemoCommand.Create(stdout, stderr),
             FitCommand.Create(stdout, stderr),
+            TrainCommand.Create(stdout, stderr),
             ScoreCommand.Create(stdout, stderr),
             EvalCommand.Create(stdout, stderr),
+            TraceCommand.Create(stdout, stderr),
             WeightsCommand.Create(stdout, stderr),
             DoctorCommand.Create(stdout, stderr),
         ];
@@ -98,7 +101,7 @@ internal static class CommandLine
             OperationCanceledException { Message: { Length: > 0 } message } when e is CancelledException => $"cancelled: {OneLine(message)}",
             OperationCanceledException => "cancelled: nothing was kept.",
             ArgumentException argument => $"error: {OneLine(WithoutParameter(argument))}",
-            InvalidDataException or IOException or UnauthorizedAccessException or DeviceException or NotSupportedException
+            InvalidDataException or IOException or UnauthorizedAccessException or DeviceException or NotSupportedException or TrainingDivergedException
                 => $"error: {OneLine(e.Message)}",
             OutOfMemoryException => "error: this machine has not enough memory for that. Use fewer or smaller images, or a smaller model.",
             _ => $"error: unexpected {e.GetType().Name}: {OneLine(e.Message)} Set {DebugVariable}=1 to see where, and please report it.",

@@ -38,15 +38,9 @@ internal sealed unsafe class PackJob : Job
 
     private void FromOutIn(float* panel, float* source, int columns)
     {
-        const int Line = 16; // a cache line of every source row before the next: both sides stay in cache
+        const int Slice = 64; // terms of every source row before the next ones: both sides stay in cache
         int nr = target.PanelColumns, K = target.InFeatures;
-        for (int k0 = 0; k0 < K; k0 += Line)
-            for (int c = 0; c < columns; c++)
-            {
-                float* s = source + (nint)c * K, d = panel + c;
-                int end = Math.Min(K, k0 + Line);
-                for (int k = k0; k < end; k++)
-                    d[(nint)k * nr] = s[k];
-            }
+        for (int k = 0; k < K; k += Slice)
+            Transpose.Rows(source + k, K, columns, Math.Min(Slice, K - k), panel + (nint)k * nr, nr);
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Weights;
@@ -8,20 +9,20 @@ using AnoPLe.Gpu.Weights;
 namespace AnoPLe.Gpu.Cli.Commands;
 
 /// <summary>Options that several commands share, and what they stand for.</summary>
-internal static class CommonOptions
+internal static partial class CommonOptions
 {
     private const string RandomPrefix = "random:";
 
     /// <summary>--json.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document to stdout; notes and progress go to stderr." };
 
-    /// <summary>--device.</summary>
-    public static Option<string> Device() => new("--device")
+    /// <summary>--device. What cannot be the name of a device is bad usage; one that is merely not there fails when it is opened.</summary>
+    public static Option<string> Device() => Checked(new Option<string>("--device")
     {
         Description = $"auto, cpu, cuda:0, opencl:0 or simulator. {Backends.DeviceVariable} sets what auto means.",
         DefaultValueFactory = _ => "auto",
         HelpName = "DEVICE",
-    };
+    }, name => DeviceName().IsMatch(name), "auto, cpu, cuda:N, opencl:N or simulator");
 
     /// <summary>--threads.</summary>
     public static Option<int> Threads() => Checked(new Option<int>("--threads")
@@ -31,12 +32,18 @@ internal static class CommonOptions
     }, threads => threads is >= 0 and <= 4096, "0 to 4096");
 
     /// <summary>--weights.</summary>
-    public static Option<string> Weights(bool required = true) => new("--weights")
+    public static Option<string> Weights(bool required = true) => Checked(new Option<string>("--weights")
     {
         Description = "CLIP weights: a safetensors file, or random:CONFIG[:SEED] for random ones in memory, such as random:nano:0.",
         HelpName = "FILE",
         Required = required,
-    };
+    }, name => !IsRandom(name) || TryRandom(name, out _, out _),
+        $"a file or random:CONFIG[:SEED], such as random:nano:0, where CONFIG is a JSON file or one of: {string.Join(", ", ClipConfig.Known.Keys.Order(StringComparer.Ordinal))}");
+
+    /// <summary>--threshold.</summary>
+    public static Option<float?> Threshold() => Checked(
+        new Option<float?>("--threshold") { Description = "Score above which an image is anomalous; derived from the normal images otherwise.", HelpName = "SCORE" },
+        t => t is null || float.IsFinite(t.Value), "a finite number");
 
     /// <summary>--seed.</summary>
     public static Option<int> Seed(string description) => Checked(new Option<int>("--seed") { Description = description, HelpName = "N" },
@@ -80,11 +87,11 @@ internal static class CommonOptions
     }
 
     /// <summary>A parser for lists such as "1,2,4".</summary>
-    public static Option<int[]> Numbers(string name, string description, int[] standard) => new(name)
+    public static Option<NumberList> Numbers(string name, string description, params int[] standard) => new(name)
     {
         Description = description,
         HelpName = "N,N,...",
-        DefaultValueFactory = _ => standard,
+        DefaultValueFactory = _ => new(standard),
         CustomParser = result =>
         {
             List<int> numbers = [];
@@ -97,25 +104,37 @@ internal static class CommonOptions
                 }
                 numbers.Add(number);
             }
-            return [.. numbers.Distinct()];
+            return new([.. numbers.Distinct()]);
         },
     };
 
     /// <summary>Opens what --weights names.</summary>
-    /// <exception cref="ArgumentException">An unknown configuration or seed after "random:".</exception>
-    public static ClipWeights OpenWeights(string value)
-    {
-        if (!value.StartsWith(RandomPrefix, StringComparison.Ordinal))
-            return ClipWeights.Load(value);
-        string[] parts = value[RandomPrefix.Length..].Split(':');
-        ulong seed = 0;
-        if (parts.Length > 2 || (parts.Length == 2 && !ulong.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out seed)))
-            throw new ArgumentException($"'{value}' is no name of random weights, expected random:CONFIG or random:CONFIG:SEED, such as random:nano:0.");
-        return ClipWeights.Random(ClipConfig.Find(parts[0]), seed);
-    }
+    public static ClipWeights OpenWeights(string value) =>
+        TryRandom(value, out string config, out ulong seed) ? ClipWeights.Random(ClipConfig.Find(config), seed) : ClipWeights.Load(value);
 
     /// <summary>Whether --weights asks for random ones.</summary>
     public static bool IsRandom(string value) => value.StartsWith(RandomPrefix, StringComparison.Ordinal);
+
+    /// <summary>Whether this can name a configuration: a known one, or a JSON file, there or not.</summary>
+    public static bool IsConfig(string name) =>
+        ClipConfig.Known.ContainsKey(name) || File.Exists(name) || name.EndsWith(".json", StringComparison.OrdinalIgnoreCase);
+
+    // "random:CONFIG" or "random:CONFIG:SEED"; the configuration's file may have a colon in its path.
+    private static bool TryRandom(string value, out string config, out ulong seed)
+    {
+        seed = 0;
+        config = IsRandom(value) ? value[RandomPrefix.Length..] : "";
+        if (IsConfig(config))
+            return true;
+        int colon = config.LastIndexOf(':');
+        if (colon < 0 || !ulong.TryParse(config.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out seed))
+            return false;
+        config = config[..colon];
+        return IsConfig(config);
+    }
+
+    [GeneratedRegex(@"^\s*(auto|cpu|simulator|(cuda|opencl)(:\d{1,4})?)?\s*$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex DeviceName();
 
     /// <summary>Opens the weights, then the device, then puts the model on it; both are disposed together.</summary>
     public static LoadedModel OpenModel(string weights, string device, int threads)
@@ -135,6 +154,12 @@ internal static class CommonOptions
             throw;
         }
     }
+}
+
+/// <summary>Numbers as the command line writes them, "1,2,4": also where the help shows them as a default.</summary>
+internal sealed record NumberList(IReadOnlyList<int> Values)
+{
+    public override string ToString() => string.Join(',', Values);
 }
 
 /// <summary>A model with the device it lives on.</summary>

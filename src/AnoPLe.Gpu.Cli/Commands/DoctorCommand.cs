@@ -7,7 +7,7 @@ using AnoPLe.Gpu.Compute;
 
 namespace AnoPLe.Gpu.Cli.Commands;
 
-/// <summary>anople doctor: devices, versions, and whether the chosen device computes what the processor computes.</summary>
+/// <summary>anople doctor: devices, versions, and whether the chosen device computes what another one computes.</summary>
 internal static class DoctorCommand
 {
     /// <summary>What --json prints.</summary>
@@ -42,11 +42,12 @@ internal static class DoctorCommand
         SelfCheckResult check = terminal.WithProgress(progress => new SelfCheck(backend).Run(progress, cancellation));
         terminal.ShowJson(new DoctorJson(VersionAction.Version, RuntimeInformation.FrameworkDescription, RuntimeInformation.OSDescription,
             RuntimeInformation.OSArchitecture.ToString(), Environment.ProcessorCount, VectorBits, devices, backend.Device.Id, why, backend.Precision, check));
+        terminal.Say($"Compared with {check.ComparedWith}:");
         foreach (var step in check.Steps)
             terminal.Say(string.Create(CultureInfo.InvariantCulture,
                 $"{(step.Passed ? "ok    " : "FAILED")}  {step.Name,-34}  largest relative error {step.Error:E1} (limit {step.Limit:E0}), {step.FirstMilliseconds,7:F1} ms first, {step.Milliseconds,7:F1} ms then"));
         if (!check.Passed)
-            terminal.Note($"error: {backend.Device.Id} computes something else than a single-threaded cpu. Update its driver, or use --device cpu.");
+            terminal.Note($"error: {backend.Device.Id} computes something else than {check.ComparedWith}. {(check.ComparedWith == "cpu" ? "Update its driver, or use --device cpu." : "Please report it.")}");
         return check.Passed ? CommandLine.Fine : CommandLine.Failed;
     }
 

@@ -7,11 +7,12 @@ using AnoPLe.Gpu.Weights;
 namespace AnoPLe.Gpu.Cli.Commands;
 
 /// <summary>What a self-check found.</summary>
+/// <param name="ComparedWith">The device that it was compared with.</param>
 /// <param name="Passed">Whether every step stayed within its limit.</param>
 /// <param name="Steps">Step by step.</param>
-internal sealed record SelfCheckResult(bool Passed, IReadOnlyList<SelfCheckStep> Steps);
+internal sealed record SelfCheckResult(string ComparedWith, bool Passed, IReadOnlyList<SelfCheckStep> Steps);
 
-/// <summary>One comparison of a device with the processor.</summary>
+/// <summary>One comparison of a device with another.</summary>
 /// <param name="Name">What was computed.</param>
 /// <param name="Error">Largest difference over the largest value.</param>
 /// <param name="Limit">What the precision allows.</param>
@@ -20,7 +21,10 @@ internal sealed record SelfCheckResult(bool Passed, IReadOnlyList<SelfCheckStep>
 /// <param name="Passed">Whether the error is within the limit.</param>
 internal sealed record SelfCheckStep(string Name, double Error, double Limit, double FirstMilliseconds, double Milliseconds, bool Passed);
 
-/// <summary>Runs a tiny random model on a device and on one thread of the processor and compares: together the steps use every operation of detection.</summary>
+/// <summary>
+/// Runs a tiny random model on a device and on another that has its own kernels, and compares: one thread of the processor, or for the
+/// processor itself the simulator, which runs the GPU's kernels. Together the steps use every operation of detection.
+/// </summary>
 /// <param name="backend">The device.</param>
 internal sealed class SelfCheck(Backend backend)
 {
@@ -29,12 +33,15 @@ internal sealed class SelfCheck(Backend backend)
     // Three blocks of fp32 sums in another order differ by about 1e-6; 16-bit inputs of matrix products by about 1e-2.
     private double Limit => backend.Precision.Contains("fp32", StringComparison.OrdinalIgnoreCase) ? 1e-4 : 5e-2;
 
+    /// <summary>What the device is compared with.</summary>
+    public string ComparedWith => backend.Device.Kind == DeviceKind.Cpu ? "simulator" : "cpu";
+
     /// <summary>Runs all steps.</summary>
     public SelfCheckResult Run(IProgress<WorkProgress> progress, CancellationToken cancellation)
     {
         ClipConfig tiny = ClipConfig.Find("tiny");
-        using Backend processor = Backends.Open("cpu", threads: 1);
-        using ClipModel model = ClipModel.Create(ClipWeights.Random(tiny, 0), backend), reference = ClipModel.Create(ClipWeights.Random(tiny, 0), processor);
+        using Backend other = Backends.Open(ComparedWith, threads: 1);
+        using ClipModel model = ClipModel.Create(ClipWeights.Random(tiny, 0), backend), reference = ClipModel.Create(ClipWeights.Random(tiny, 0), other);
         RgbImage[] normal = [Picture(tiny.ImageSize, 1), Picture(tiny.ImageSize, 2)];
         RgbImage odd = Picture(tiny.ImageSize, 3);
         List<SelfCheckStep> steps = [];
@@ -52,7 +59,7 @@ internal sealed class SelfCheck(Backend backend)
             AnomalyResult result = detector.Score(odd);
             return [.. result.Map.Values, result.Score, result.TextScore, detector.Calibration.Threshold];
         });
-        return new(steps.All(step => step.Passed), steps);
+        return new(ComparedWith, steps.All(step => step.Passed), steps);
     }
 
     private SelfCheckStep Compare(string name, IReadOnlyList<float> expected, Func<IReadOnlyList<float>> work)

@@ -13,12 +13,9 @@ internal static class WeightsInitCommand
 
     public static Command Create(TextWriter stdout, TextWriter stderr)
     {
-        Option<string> config = new("--config")
-        {
-            Description = $"{string.Join(", ", ClipConfig.Known.Keys.Order(StringComparer.Ordinal))}, or a JSON file.",
-            HelpName = "NAME|FILE.json",
-            Required = true,
-        };
+        string known = $"{string.Join(", ", ClipConfig.Known.Keys.Order(StringComparer.Ordinal))}, or a JSON file";
+        Option<string> config = CommonOptions.Checked(new Option<string>("--config") { Description = known + ".", HelpName = "NAME|FILE.json", Required = true },
+            CommonOptions.IsConfig, known);
         Option<ulong> seed = new("--seed") { Description = "Another seed, other weights.", HelpName = "N" };
         Option<string> output = new("--out") { Description = "The safetensors file to write.", HelpName = "FILE", Required = true };
         Option<string> type = new("--type") { Description = "f32, f16 or bf16.", DefaultValueFactory = _ => "f32", HelpName = "TYPE" };

@@ -10,12 +10,15 @@ namespace AnoPLe.Gpu.Cli.Evaluation;
 /// <param name="Data">The dataset's folder.</param>
 /// <param name="Layout">Its layout.</param>
 /// <param name="Model">Weights and device.</param>
-/// <param name="Complete">False when cancelled: only the runs that were finished are in it.</param>
-/// <param name="Runs">One per category, number of shots and seed.</param>
-/// <param name="Summary">Mean and deviation over the seeds, per category and number of shots; then the mean over the categories.</param>
+/// <param name="Methods">What was compared, with all options of the trainings.</param>
+/// <param name="Planned">Runs in all.</param>
+/// <param name="Complete">Whether all of them are in it. Not so after cancellation, or when a training diverged.</param>
+/// <param name="Runs">One per category, number of shots, method and seed.</param>
+/// <param name="Summary">Mean and deviation over the seeds, per category, number of shots and method; then the mean over the categories.</param>
 /// <param name="Skipped">Test images that could not be read.</param>
-internal sealed record EvalReport(string Version, string Data, DatasetLayout Layout, ModelJson Model, bool Complete,
-    IReadOnlyList<EvalRun> Runs, IReadOnlyList<EvalSummary> Summary, IReadOnlyList<SkippedImage> Skipped)
+/// <param name="Failed">Runs without a result.</param>
+internal sealed record EvalReport(string Version, string Data, DatasetLayout Layout, ModelJson Model, IReadOnlyList<EvalMethod> Methods, int Planned, bool Complete,
+    IReadOnlyList<EvalRun> Runs, IReadOnlyList<EvalSummary> Summary, IReadOnlyList<SkippedImage> Skipped, IReadOnlyList<FailedRun> Failed)
 {
     /// <summary>Name of the row that averages the categories.</summary>
     public const string Mean = "mean";
@@ -23,22 +26,28 @@ internal sealed record EvalReport(string Version, string Data, DatasetLayout Lay
 
 /// <summary>One detector on one category's test images.</summary>
 /// <param name="Category">Class name.</param>
-/// <param name="Shots">Normal images fitted on.</param>
-/// <param name="Seed">Which drew them.</param>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Shots">Normal images it was made of.</param>
+/// <param name="Seed">Which drew them and seeded the training.</param>
 /// <param name="Fitted">Their names and hashes.</param>
 /// <param name="Calibration">Threshold and where it comes from.</param>
 /// <param name="Image">Metrics of image scores.</param>
-/// <param name="TextAuroc">I-AUROC of the zero-shot text score alone.</param>
+/// <param name="TextAuroc">I-AUROC of the text score alone.</param>
 /// <param name="Pixel">Metrics of maps against masks.</param>
 /// <param name="Images">Score by score.</param>
-internal sealed record EvalRun(string Category, int Shots, int Seed, IReadOnlyList<FittedImage> Fitted, Calibration Calibration,
-    ImageMetrics Image, double TextAuroc, PixelMetricValues Pixel, IReadOnlyList<ScoredImage> Images)
+/// <param name="Steps">Optimiser steps; 0 when nothing was trained.</param>
+/// <param name="StepsPerEpoch">Of them, those of one pass over the images; 0 when nothing was trained.</param>
+/// <param name="SecondsPerStep">NaN for fewer than two steps.</param>
+/// <param name="EpochLosses">Mean losses of every epoch.</param>
+internal sealed record EvalRun(string Category, string Method, int Shots, int Seed, IReadOnlyList<FittedImage> Fitted, Calibration Calibration,
+    ImageMetrics Image, double TextAuroc, PixelMetricValues Pixel, IReadOnlyList<ScoredImage> Images, int Steps, int StepsPerEpoch, double SecondsPerStep,
+    IReadOnlyList<LossJson> EpochLosses)
 {
-    /// <summary>The five numbers of the table.</summary>
+    /// <summary>The numbers of the table.</summary>
     public MetricRow Row => new(Image.Auroc, Pixel.Auroc, Pixel.Aupro, Pixel.AveragePrecision, Pixel.F1Max.Value, Image.AveragePrecision, Image.F1Max.Value);
 }
 
-/// <summary>A normal image that was fitted on.</summary>
+/// <summary>A normal image that a detector was made of.</summary>
 internal sealed record FittedImage(string Name, string Sha256);
 
 /// <summary>The score of one test image.</summary>
@@ -47,8 +56,11 @@ internal sealed record ScoredImage(string Name, ImageLabel Label, string DefectT
 /// <summary>A test image that was left out, and why.</summary>
 internal sealed record SkippedImage(string Name, string Reason);
 
+/// <summary>A run whose training did not end, and why.</summary>
+internal sealed record FailedRun(string Category, string Method, int Shots, int Seed, string Reason);
+
 /// <summary>Mean and sample standard deviation over the seeds; the deviation is NaN for a single seed.</summary>
-internal sealed record EvalSummary(string Category, int Shots, int Seeds, MetricRow Mean, MetricRow Deviation);
+internal sealed record EvalSummary(string Category, string Method, int Shots, int Seeds, MetricRow Mean, MetricRow Deviation);
 
 /// <summary>The metrics that are compared between runs: of images (I) and of pixels (P).</summary>
 internal sealed record MetricRow(double ImageAuroc, double PixelAuroc, double Aupro, double PixelAp, double PixelF1Max, double ImageAp, double ImageF1Max)

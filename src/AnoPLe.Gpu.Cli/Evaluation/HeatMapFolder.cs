@@ -6,27 +6,36 @@ namespace AnoPLe.Gpu.Cli.Evaluation;
 
 /// <summary>
 /// Writes panels (image, mask, map, overlay) of many images with one fixed colour scale: from half of the detector's threshold to one and a
-/// half times it, so that the middle of the scale is where an image becomes anomalous and colours compare between images.
+/// half times it, so that colours compare between images. The middle of the scale is where an image becomes anomalous; for a trained
+/// detector it is where it does if the text score says as much.
 /// </summary>
 internal sealed class HeatMapFolder
 {
     private readonly string folder;
     private readonly HeatMap heatMap;
+    private readonly Calibration calibration;
+    private readonly bool trained;
     private readonly HashSet<string> used = new(StringComparer.OrdinalIgnoreCase);
 
     /// <param name="folder">Must exist.</param>
     /// <param name="calibration">The threshold.</param>
-    public HeatMapFolder(string folder, Calibration calibration)
+    /// <param name="trained">Whether the detector was trained: its score also weighs the text score.</param>
+    public HeatMapFolder(string folder, Calibration calibration, bool trained)
     {
         this.folder = folder;
+        this.calibration = calibration;
+        this.trained = trained;
         heatMap = Scale(calibration);
     }
 
     /// <summary>The scale in words, for instance "colours from 0.063 (dark) to 0.19 (bright), anomalous above 0.126, the middle".</summary>
-    public static string Legend(Calibration calibration)
+    public string Legend => LegendOf(calibration, trained);
+
+    /// <summary>The scale in words.</summary>
+    public static string LegendOf(Calibration calibration, bool trained)
     {
         HeatMap scale = Scale(calibration);
-        string middle = calibration.Threshold > 0 ? ", the middle" : "";
+        string middle = trained ? " (the score, not the map alone)" : calibration.Threshold > 0 ? ", the middle" : "";
         return string.Create(CultureInfo.InvariantCulture,
             $"colours from {scale.Minimum:G3} (dark) to {scale.Maximum:G3} (bright), anomalous above {calibration.Threshold:G3}{middle}");
     }

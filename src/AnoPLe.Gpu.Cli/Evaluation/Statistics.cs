@@ -4,16 +4,16 @@ namespace AnoPLe.Gpu.Cli.Evaluation;
 internal static class Statistics
 {
     /// <summary>
-    /// Per category and number of shots over the seeds; then, for several categories, "mean": the categories are averaged for each seed
-    /// first, so that its deviation is that of a whole benchmark run. A category where a metric is undefined (NaN) is left out of that metric.
+    /// Per category, number of shots and method over the seeds; then, for several categories, "mean": the categories are averaged for each
+    /// seed first, so that its deviation is that of a whole benchmark run. A category where a metric is undefined (NaN) is left out of that metric.
     /// </summary>
     public static IReadOnlyList<EvalSummary> Summarize(IReadOnlyList<EvalRun> runs)
     {
-        List<EvalSummary> summaries = [.. runs.GroupBy(run => (run.Category, run.Shots))
-            .Select(group => Over(group.Key.Category, group.Key.Shots, [.. group.Select(run => run.Row)]))];
+        List<EvalSummary> summaries = [.. runs.GroupBy(run => (run.Category, run.Shots, run.Method))
+            .Select(group => Over(group.Key.Category, group.Key.Method, group.Key.Shots, [.. group.Select(run => run.Row)]))];
         if (runs.Select(run => run.Category).Distinct().Count() > 1)
-            foreach (var group in runs.GroupBy(run => run.Shots))
-                summaries.Add(Over(EvalReport.Mean, group.Key,
+            foreach (var group in runs.GroupBy(run => (run.Shots, run.Method)))
+                summaries.Add(Over(EvalReport.Mean, group.Key.Method, group.Key.Shots,
                     [.. group.GroupBy(run => run.Seed).Select(seed => MetricRow.Of([.. seed.Select(run => run.Row)], Mean))]));
         return summaries;
     }
@@ -32,6 +32,6 @@ internal static class Statistics
         return Math.Sqrt(defined.Sum(value => (value - mean) * (value - mean)) / (defined.Length - 1));
     }
 
-    private static EvalSummary Over(string category, int shots, IReadOnlyList<MetricRow> rows) =>
-        new(category, shots, rows.Count, MetricRow.Of(rows, Mean), MetricRow.Of(rows, Deviation));
+    private static EvalSummary Over(string category, string method, int shots, IReadOnlyList<MetricRow> rows) =>
+        new(category, method, shots, rows.Count, MetricRow.Of(rows, Mean), MetricRow.Of(rows, Deviation));
 }

@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Datasets;
 using AnoPLe.Gpu.Imaging;
 
@@ -27,6 +28,30 @@ internal static class TestImages
             if (batch.Count > 0)
                 yield return batch;
         }
+    }
+
+    /// <summary>Reads all items at the model's size, which is what it would see of them anyway: hundreds of them fit into memory.</summary>
+    /// <param name="items">What to read.</param>
+    /// <param name="model">Resizes them.</param>
+    /// <param name="broken">Is told of images that cannot be read; the rest go on.</param>
+    /// <param name="progress">Is told of every batch.</param>
+    /// <param name="cancellation">Stops between images.</param>
+    public static IReadOnlyList<TestImage> All(IReadOnlyList<DatasetItem> items, Preprocessing model, Action<SkippedImage> broken, IProgress<WorkProgress> progress,
+        CancellationToken cancellation)
+    {
+        int S = model.ImageSize;
+        Mask none = Mask.Empty(S, S);
+        List<TestImage> all = [];
+        foreach (var batch in Batches(items, broken, cancellation))
+        {
+            all.AddRange(batch.Select(test => test with
+            {
+                Image = model.Resize(test.Image),
+                Mask = test.Mask is { IsDefective: true } mask ? mask.Resize(S, S) : test.Mask is null ? null : none,
+            }));
+            progress.Report(new("reading test images", all.Count, items.Count));
+        }
+        return all;
     }
 
     private static TestImage? TryRead(DatasetItem item, Action<SkippedImage> broken)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AnoPLe.Gpu.Cli.Evaluation;
 using OxyPlot;
 using OxyPlot.Axes;
 using OxyPlot.Legends;
@@ -7,7 +8,7 @@ using OxyPlot.Series;
 namespace AnoPLe.Gpu.Cli.Output;
 
 /// <summary>
-/// Draws how the losses of a training went, as an SVG file that every browser shows. Faint lines are single steps, which jump with the
+/// Draws how the losses of a training went, as an SVG file that every browser shows. Faint lines are single epochs, which jump with the
 /// anomalies that were drawn; strong ones the mean of their surroundings. The scale is logarithmic, since the terms differ by orders.
 /// </summary>
 internal static class LossPlot
@@ -19,7 +20,7 @@ internal static class LossPlot
     private const string Room = "\u00A0\u00A0\u00A0\u00A0\u00A0\u00A0";
 
     // Told apart by colour-blind people too (Okabe and Ito, 2008).
-    private static readonly (string Title, OxyColor Colour, Func<(double Total, double Dice, double Focal, double Image, double Alignment), double> Value)[] Curves =
+    private static readonly (string Title, OxyColor Colour, Func<LossJson, double> Value)[] Curves =
     [
         ("total", OxyColors.Black, loss => loss.Total),
         ("dice", OxyColor.FromRgb(0x00, 0x72, 0xB2), loss => loss.Dice),
@@ -30,12 +31,11 @@ internal static class LossPlot
 
     /// <summary>Writes the file whole or not at all.</summary>
     /// <param name="path">Ends in .svg.</param>
-    /// <param name="losses">Per step, in order. Values that are not positive numbers leave gaps.</param>
-    /// <param name="stepsPerEpoch">Steps that visit every image once, at least 1.</param>
+    /// <param name="losses">Per epoch, in order. Values that are not positive numbers leave gaps.</param>
+    /// <param name="stepsPerEpoch">Steps that visit every image once, at least 1: for the axis.</param>
     /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="IOException">The file cannot be written; an earlier one of that name is untouched.</exception>
-    internal static void Save(
-        string path, IReadOnlyList<(double Total, double Dice, double Focal, double Image, double Alignment)> losses, int stepsPerEpoch)
+    internal static void Save(string path, IReadOnlyList<LossJson> losses, int stepsPerEpoch)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(stepsPerEpoch, 1);
         OutputFiles.RequireFolderOf(path);
@@ -48,11 +48,10 @@ internal static class LossPlot
         {
             LegendPlacement = LegendPlacement.Outside, LegendPosition = LegendPosition.RightTop, LegendLineSpacing = 6, LegendPadding = 12,
         });
-        plot.Axes.Add(Styled(new LinearAxis { Position = AxisPosition.Bottom, Title = StepTitle(stepsPerEpoch), MinimumPadding = 0, MaximumPadding = 0 }));
+        plot.Axes.Add(Styled(new LinearAxis { Position = AxisPosition.Bottom, Title = EpochTitle(stepsPerEpoch), MinimumPadding = 0, MaximumPadding = 0 }));
         plot.Axes.Add(Styled(new LogarithmicAxis { Position = AxisPosition.Left, Title = "loss" }));
         int stride = Math.Max(1, (losses.Count + MaxPoints - 1) / MaxPoints);
-        // Over a pass at least, so that what is compared has seen the same images.
-        int window = Math.Max(losses.Count / 40, stepsPerEpoch) / stride / 2;
+        int window = losses.Count / 40 / stride / 2;
         foreach (var (title, colour, value) in Curves)
         {
             double[] points = [.. losses.Select(value).Chunk(stride).Select(Mean)];
@@ -69,7 +68,7 @@ internal static class LossPlot
         {
             Title = title + Room, RenderInLegend = title is not null, StrokeThickness = title is null ? 1 : 2, Color = title is null ? OxyColor.FromAColor(70, colour) : colour,
         };
-        // Steps count from 1; a point of several steps stands in their middle.
+        // Epochs count from 1; a point of several epochs stands in their middle.
         line.Points.AddRange(values.Select((value, i) => new DataPoint(1 + (i + 0.5) * stride - 0.5, value)));
         return line;
     }
@@ -89,6 +88,6 @@ internal static class LossPlot
         return shown.Length == 0 ? double.NaN : shown.Average();
     }
 
-    private static string StepTitle(int stepsPerEpoch) =>
-        stepsPerEpoch == 1 ? "step (one per epoch)" : string.Create(CultureInfo.InvariantCulture, $"step ({stepsPerEpoch} per epoch)");
+    private static string EpochTitle(int stepsPerEpoch) =>
+        stepsPerEpoch == 1 ? "epoch (one step each)" : string.Create(CultureInfo.InvariantCulture, $"epoch ({stepsPerEpoch} steps each)");
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Spectre.Console;
 
 namespace AnoPLe.Gpu.Cli.Output;
@@ -13,24 +14,30 @@ internal static class ProgressDisplay
             return work(new Lines(terminal));
         return console.Progress()
             .AutoClear(true)
-            .HideCompleted(false)
+            .HideCompleted(true)
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
             .Start(context => work(new Bars(context)));
     }
 
-    // One bar per stage. Reports come from one thread; Spectre's own locks protect the drawing.
+    // "training 120/400, loss 1.23"
+    private static string Describe(WorkProgress value) => value.Losses is { } losses
+        ? string.Create(CultureInfo.InvariantCulture, $"{value.Stage} {value.Done}/{value.Total}, loss {losses.Total:G3}")
+        : $"{value.Stage} {value.Done}/{value.Total}";
+
+    // One bar per stage, of which the last is seen. Reports come from one thread; Spectre's own locks protect the drawing.
     private sealed class Bars(ProgressContext context) : IProgress<WorkProgress>
     {
-        private readonly Dictionary<string, ProgressTask> tasks = [];
+        private ProgressTask? task;
+        private string stage = "";
 
         public void Report(WorkProgress value)
         {
-            if (!tasks.TryGetValue(value.Stage, out var task))
+            if (task is null || stage != value.Stage)
             {
-                foreach (var earlier in tasks.Values)
-                    earlier.StopTask();
-                tasks[value.Stage] = task = context.AddTask(Markup.Escape(value.Stage));
+                task?.StopTask();
+                task = context.AddTask(Markup.Escape(stage = value.Stage));
             }
+            task.Description = Markup.Escape(Describe(value));
             task.MaxValue = Math.Max(value.Total, 1);
             task.Value = value.Done;
         }
@@ -46,7 +53,7 @@ internal static class ProgressDisplay
         {
             if (sinceLine.Elapsed < Pause)
                 return;
-            terminal.Note($"{value.Stage}: {value.Done} of {value.Total}");
+            terminal.Note(Describe(value));
             sinceLine.Restart();
         }
     }

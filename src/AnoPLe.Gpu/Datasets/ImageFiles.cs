@@ -24,9 +24,12 @@ public static class ImageFiles
     /// <exception cref="InvalidDataException">No normal images there, or several categories.</exception>
     public static IReadOnlyList<string> Normal(string path)
     {
-        if (File.Exists(path))
-            return [Path.GetFullPath(path)];
-        if (Directory.Exists(path) && In(path) is { Count: > 0 } images)
+        string full = Path.GetFullPath(path);
+        if (File.Exists(full))
+            return [full];
+        if (!Directory.Exists(full))
+            throw new DirectoryNotFoundException($"{full}: no such file or folder. Name images, a folder of images, or one category of a dataset.");
+        if (In(full) is { Count: > 0 } images)
             return images;
         Dataset dataset = Dataset.Open(path);
         if (dataset.Categories.Count != 1)

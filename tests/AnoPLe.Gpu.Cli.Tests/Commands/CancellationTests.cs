@@ -35,19 +35,24 @@ public sealed class CancellationTests(SmallData data)
     }
 
     [Fact]
-    public void Finished_categories_of_an_evaluation_are_kept()
+    public void Finished_runs_of_an_evaluation_are_kept()
     {
         using var cancellation = new CancellationTokenSource();
         using var model = CommonOptions.OpenModel(SmallData.Random, "cpu", 1);
         Dataset dataset = Dataset.Open(data.Dataset);
         List<EvalReport> saved = [];
-        var evaluation = new DatasetEvaluation(model, dataset, [1], [0], heatMaps: null, saved.Add);
-        var e = Assert.Throws<CancelledException>(() => evaluation.Run(new CancelAt(dataset.Categories[1].Name, cancellation), _ => { }, cancellation.Token));
-        Assert.Contains("1 of 4 categories", e.Message, StringComparison.Ordinal);
-        EvalReport report = Assert.Single(saved);
+        var evaluation = new DatasetEvaluation(model, dataset, new([EvalMethod.Fit], [1], [0, 1], HeatMaps: null), saved.Add);
+        EvalReport report = evaluation.Run(new CancelAt("(run 4 of 8)", cancellation), _ => { }, cancellation.Token);
         Assert.False(report.Complete);
-        Assert.Equal(dataset.Categories[0].Name, Assert.Single(report.Runs).Category);
+        Assert.Equal(8, report.Planned);
+        // The first category whole, one of the two runs of the second one.
+        Assert.Equal([(dataset.Categories[0].Name, 0), (dataset.Categories[0].Name, 1), (dataset.Categories[1].Name, 0)], report.Runs.Select(run => (run.Category, run.Seed)));
+        Assert.Equal(ResultJson.Text(report), ResultJson.Text(saved[^1]));
         Assert.False(JsonDocument.Parse(ResultJson.Text(report)).RootElement.GetProperty("complete").GetBoolean());
+
+        using var stderr = new StringWriter();
+        Assert.Equal(1, EvalCommand.Finish(new Terminal(TextWriter.Null, stderr, json: true), report, unsaved: null));
+        Assert.Contains("cancelled: 3 of 8 runs were finished", stderr.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -68,22 +73,12 @@ public sealed class CancellationTests(SmallData data)
         Assert.Contains("cancelled:", await rest, StringComparison.Ordinal);
     }
 
-    /// <summary>Stands for a user who presses Ctrl-C when the model is loaded.</summary>
-    private sealed class CancelAfterModel(CancellationTokenSource cancellation) : StringWriter(CultureInfo.InvariantCulture)
-    {
-        public override void WriteLine(string? value)
-        {
-            base.WriteLine(value);
-            if (value?.StartsWith("Model:", StringComparison.Ordinal) == true)
-                cancellation.Cancel();
-        }
-    }
-
-    private sealed class CancelAt(string category, CancellationTokenSource cancellation) : IProgress<WorkProgress>
+    /// <summary>Stands for a user who presses Ctrl-C when a stage begins.</summary>
+    private sealed class CancelAt(string part, CancellationTokenSource cancellation) : IProgress<WorkProgress>
     {
         public void Report(WorkProgress value)
         {
-            if (value.Stage.StartsWith(category, StringComparison.Ordinal))
+            if (value.Stage.Contains(part, StringComparison.Ordinal))
                 cancellation.Cancel();
         }
     }

@@ -18,9 +18,12 @@ public sealed class DemoCommandTests
             Assert.True(File.ReadAllBytes(folder[path]).AsSpan().SequenceEqual(File.ReadAllBytes(folder["2" + path[1..]])), path);
 
         // What a reader must find in the text.
-        foreach (string part in new[] { "I-AUROC", "P-AUROC", "AUPRO", "P-AP", "P-F1-max", "mean", "heatmaps", "random", "--weights FILE.safetensors" })
+        foreach (string part in new[] { "I-AUROC", "P-AUROC", "AUPRO", "P-AP", "P-F1-max", "mean", "memory only", "trained 2 steps", "heatmaps", "random", "--weights FILE.safetensors" })
             Assert.Contains(part, first.Out, StringComparison.Ordinal);
-        Assert.Contains(Table(first.Out), line => line.StartsWith("fabric", StringComparison.Ordinal));
+        foreach (string method in new[] { "memory only", "trained" })
+            Assert.Contains(Table(first.Out), line => line.StartsWith("fabric", StringComparison.Ordinal) && line.Contains($" {method} ", StringComparison.Ordinal));
+        Assert.Contains("1/losses/fabric_4_0.svg", files);
+        Assert.Contains("Training per category: 2 steps", first.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -29,7 +32,7 @@ public sealed class DemoCommandTests
         using var folder = new TempFolder();
         Directory.CreateDirectory(folder["data", "mine", "train", "good"]);
         File.WriteAllText(folder["notes.txt"], "keep");
-        var json = (await Anople.Run("demo", "--out", folder.Root, "--weights", SmallData.Random, "--shots", "1", "--json")).Fine().Json;
+        var json = (await Anople.Run("demo", "--out", folder.Root, "--weights", SmallData.Random, "--shots", "1", "--epochs", "1", "--json")).Fine().Json;
         Assert.DoesNotContain(json.GetProperty("runs").EnumerateArray(), run => run.GetProperty("category").GetString() == "mine");
         Assert.Equal("keep", File.ReadAllText(folder["notes.txt"]));
     }
@@ -42,7 +45,15 @@ public sealed class DemoCommandTests
         (await Anople.Run("demo", "--out", folder["taken"], "--weights", SmallData.Random)).FailedWith("taken", "is a file");
     }
 
-    private static Task<CliResult> Demo(string output) => Anople.Run("demo", "--out", output, "--weights", SmallData.Random, "--threads", "2");
+    [Fact]
+    public async Task A_device_that_is_not_there_leaves_no_folder_behind()
+    {
+        using var folder = new TempFolder();
+        (await Anople.Run("demo", "--out", folder["x"], "--weights", SmallData.Random, "--device", "cuda:99")).FailedWith("cuda:99", "cpu");
+        Assert.False(Directory.Exists(folder["x"]));
+    }
+
+    private static Task<CliResult> Demo(string output) => Anople.Run("demo", "--out", output, "--weights", SmallData.Random, "--threads", "2", "--epochs", "2");
 
     private static IEnumerable<string> Table(string text) =>
         [.. text.Split('\n').SkipWhile(line => !line.StartsWith("category", StringComparison.Ordinal)).TakeWhile(line => !line.StartsWith("Heat maps", StringComparison.Ordinal))];

@@ -17,6 +17,7 @@ public sealed class DoctorCommandTests
         Assert.Equal("--device asked for it.", json.GetProperty("why").GetString());
         var check = json.GetProperty("selfCheck");
         Assert.True(check.GetProperty("passed").GetBoolean());
+        Assert.Equal("simulator", check.GetProperty("comparedWith").GetString());
         Assert.Equal(3, check.GetProperty("steps").GetArrayLength());
     }
 
@@ -27,6 +28,15 @@ public sealed class DoctorCommandTests
         Assert.Contains(".NET", result.Out, StringComparison.Ordinal);
         Assert.Contains("Chosen: cpu", result.Out, StringComparison.Ordinal);
         Assert.Equal(3, result.Out.Split('\n').Count(line => line.StartsWith("ok ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Other_devices_are_compared_with_the_processor()
+    {
+        var check = (await Anople.Run("doctor", "--device", "simulator", "--json")).Fine().Json.GetProperty("selfCheck");
+        Assert.Equal("cpu", check.GetProperty("comparedWith").GetString());
+        // Other kernels, another order of sums: the same bits would mean that a device was compared with itself.
+        Assert.Contains(check.GetProperty("steps").EnumerateArray(), step => step.GetProperty("error").GetDouble() > 0);
     }
 
     [Fact]

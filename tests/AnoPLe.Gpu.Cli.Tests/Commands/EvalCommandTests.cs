@@ -34,7 +34,7 @@ public sealed class EvalCommandTests(SmallData data)
 
         Assert.Equal(json.GetRawText(), JsonDocument.Parse(File.ReadAllText(folder["r", "results.json"])).RootElement.GetRawText());
         string[] csv = File.ReadAllLines(folder["r", "results.csv"]);
-        Assert.Equal("category,shots,seed,threshold,i_auroc,p_auroc,aupro,p_ap,p_f1_max,i_ap,i_f1_max", csv[0]);
+        Assert.Equal("category,method,shots,seed,threshold,i_auroc,p_auroc,aupro,p_ap,p_f1_max,i_ap,i_f1_max", csv[0]);
         Assert.Equal(1 + 16, csv.Length);
         Assert.Equal(4 * 6, folder.Files("r/heatmaps").Count);
         RgbImage panel = RgbImage.Load(folder["r", "heatmaps", "fabric", "cut_000.png"]);
@@ -49,6 +49,72 @@ public sealed class EvalCommandTests(SmallData data)
             Assert.Matches($@"(?m)^{row} +1 +[\d.]+ ± [\d.]+ ", result.Out);
         Assert.Contains("I-AUROC", result.Out, StringComparison.Ordinal);
         Assert.Contains("MVTec AD", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Fitted_and_trained_stand_side_by_side()
+    {
+        using var folder = new TempFolder();
+        string[] work = ["eval", data.Category(), "--weights", SmallData.Random, "--shots", "1,2", "--seeds", "2", "--method", "both", "--out", folder["r"], .. TrainCommandTests.Quick];
+        var table = (await Anople.Run(work)).Fine();
+        foreach (string method in new[] { "memory only", "trained" })
+            Assert.Matches($@"(?m)^fabric +{method} +2 +[\d.]+ ± [\d.]+ ", table.Out);
+        Assert.Contains("2 steps on 2 normal images", table.Error, StringComparison.Ordinal);
+        Assert.Equal(["r/losses/fabric_1_0.svg", "r/losses/fabric_1_1.svg", "r/losses/fabric_2_0.svg", "r/losses/fabric_2_1.svg"], folder.Files("r/losses"));
+
+        var json = JsonDocument.Parse(File.ReadAllText(folder["r", "results.json"])).RootElement;
+        Assert.True(json.GetProperty("complete").GetBoolean());
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("methods")[0].GetProperty("training").ValueKind);
+        Assert.Equal(2, json.GetProperty("methods")[1].GetProperty("training").GetProperty("epochs").GetInt32());
+        var runs = json.GetProperty("runs").EnumerateArray().ToArray();
+        Assert.Equal(8, runs.Length);
+        foreach (var run in runs)
+        {
+            bool trained = run.GetProperty("method").GetString() == "trained";
+            Assert.Equal(trained ? 2 : 0, run.GetProperty("steps").GetInt32());
+            Assert.Equal(trained ? 2 : 0, run.GetProperty("epochLosses").GetArrayLength());
+        }
+        // Both methods get the same shots.
+        foreach (var same in runs.GroupBy(run => (run.GetProperty("shots").GetInt32(), run.GetProperty("seed").GetInt32())))
+            Assert.Single(same.Select(run => run.GetProperty("fitted").GetRawText()).Distinct());
+        Assert.Equal(["memory only", "trained"], File.ReadAllLines(folder["r", "results.csv"]).Skip(1).Select(line => line.Split(',')[1]).Distinct());
+
+        // The same again: the same numbers.
+        (await Anople.Run([.. work.Select(word => word == folder["r"] ? folder["again"] : word)])).Fine();
+        Assert.Equal(File.ReadAllText(folder["r", "results.csv"]), File.ReadAllText(folder["again", "results.csv"]));
+    }
+
+    [Fact]
+    public async Task The_ablation_has_a_row_per_variant_averaged_over_the_categories()
+    {
+        using var folder = new TempFolder();
+        string[] rows = ["full method", "text prompts only", "visual prompts only", "text to visual only", "visual to text only", "no alignment loss", "single view",
+            "no view signal", "view signal in encoder", "no memory bank", "memory only"];
+        var result = (await Anople.Run(["eval", data.Dataset, "--category", "fabric", "--category", "plate", "--weights", SmallData.Random, "--shots", "1", "--seeds", "1",
+            "--ablation", "--out", folder["r"], .. TrainCommandTests.Quick])).Fine();
+        Assert.Contains("mean over 2 categories", result.Out, StringComparison.Ordinal);
+        string[] lines = result.Out.Split('\n');
+        int header = Array.FindIndex(lines, line => line.StartsWith("method ", StringComparison.Ordinal));
+        Assert.Equal(rows, lines[(header + 1)..(header + 1 + rows.Length)].Select(line => line[..line.IndexOf("  ", StringComparison.Ordinal)]));
+        var json = JsonDocument.Parse(File.ReadAllText(folder["r", "results.json"])).RootElement;
+        Assert.Equal(rows, json.GetProperty("methods").EnumerateArray().Select(method => method.GetProperty("name").GetString()));
+        Assert.Equal("textOnly", json.GetProperty("methods")[1].GetProperty("training").GetProperty("mode").GetString());
+        Assert.Equal(2 * rows.Length, json.GetProperty("runs").GetArrayLength());
+        Assert.Equal(1 + 2 * rows.Length, File.ReadAllLines(folder["r", "results.csv"]).Length);
+        Assert.Equal(2 * (rows.Length - 1), folder.Files("r/losses").Count);
+        Assert.Contains("r/losses/plate_1_0_single-view.svg", folder.Files());
+    }
+
+    [Fact]
+    public async Task A_training_that_diverges_is_reported_and_the_rest_goes_on()
+    {
+        var result = await Anople.Run(["eval", data.Category(), "--weights", SmallData.Random, "--shots", "1", "--seeds", "1", "--method", "both", "--json",
+            "--lr", "1e30", .. TrainCommandTests.Quick]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("1 of 2 runs failed", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Training stopped in step", result.Json.GetProperty("failed")[0].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal("memory only", Assert.Single(result.Json.GetProperty("runs").EnumerateArray()).GetProperty("method").GetString());
+        Assert.False(result.Json.GetProperty("complete").GetBoolean());
     }
 
     [Fact]

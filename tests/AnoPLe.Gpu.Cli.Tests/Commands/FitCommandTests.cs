@@ -55,7 +55,7 @@ public sealed class FitCommandTests(SmallData data)
 
     [Fact]
     public async Task A_missing_image_is_named()
-        => (await Fit(data.Category("train", "good", "no.png"))).FailedWith("no.png", "no such");
+        => (await Fit(data.Category("train", "good", "no.png"))).FailedWith("no.png", "no such file or folder. Name images");
 
     [Fact]
     public async Task A_file_that_is_no_image_is_named()
@@ -97,16 +97,6 @@ public sealed class FitCommandTests(SmallData data)
         Assert.Empty(folder.Files());
     }
 
-    [Theory]
-    [InlineData("random:huge:0", "huge")]
-    [InlineData("random:tiny:x", "random:CONFIG:SEED")]
-    [InlineData("random:tiny:0:0", "random:CONFIG:SEED")]
-    public async Task Unknown_random_weights_are_refused(string weights, string part)
-    {
-        using var folder = new TempFolder();
-        (await Anople.Run("fit", "--weights", weights, "--class", "x", "--out", folder["d"], data.Category())).FailedWith(part);
-    }
-
     [Fact]
     public async Task A_device_that_is_not_there_is_named_with_those_that_are()
     {
@@ -127,6 +117,30 @@ public sealed class FitCommandTests(SmallData data)
         using var folder = new TempFolder();
         (await Anople.Run("fit", "--weights", data.Weights, "--class", "x", "--out", folder["no", "d"], data.Category())).FailedWith(folder["no"], "does not exist");
         (await Anople.Run("fit", "--weights", data.Weights, "--class", "x", "--out", folder.Root, data.Category())).FailedWith(folder.Root, "folder");
+    }
+
+    [Fact]
+    public async Task Several_products_have_a_memory_and_a_threshold_each()
+    {
+        using var folder = new TempFolder();
+        string[] work = ["fit", "--weights", data.Weights, "--out", folder["d"], "--class", $"fabric={data.Category()}",
+            "--class", $"plate={Path.Combine(data.Dataset, "plate")}", "--shots", "2"];
+        var classes = (await Anople.Run([.. work, "--json"])).Fine().Json.GetProperty("classes").EnumerateArray().ToArray();
+        Assert.Equal(["fabric", "plate"], classes.Select(c => c.GetProperty("name").GetString()));
+        Assert.NotEqual(classes[0].GetProperty("calibration").GetRawText(), classes[1].GetProperty("calibration").GetRawText());
+        Assert.Equal(4, classes.Sum(c => c.GetProperty("fitted").GetArrayLength()));
+        var text = (await Anople.Run(work)).Fine();
+        Assert.Matches(@"(?m)^plate +\d+\.png +[0-9a-f]{64}", text.Out);
+        Assert.Equal(2, text.Out.Split("Anomalous above").Length - 1);
+    }
+
+    [Fact]
+    public async Task A_product_may_have_several_paths()
+    {
+        using var folder = new TempFolder();
+        var json = (await Anople.Run("fit", "--weights", data.Weights, "--out", folder["d"], "--class", $"fabric={data.Category("train", "good", "000.png")}",
+            "--class", $"fabric={data.Category("train", "good", "001.png")}", "--json")).Fine().Json;
+        Assert.Equal(2, Assert.Single(json.GetProperty("classes").EnumerateArray()).GetProperty("fitted").GetArrayLength());
     }
 
     private async Task<CliResult> Fit(string images)

@@ -23,7 +23,42 @@ public sealed class UsageTests
     [InlineData("eval data --weights w --shots 1,x", "--shots")]
     [InlineData("eval data --weights w --seeds 0", "--seeds")]
     [InlineData("eval data --weights w --heatmaps", "--out")]
+    [InlineData("eval data --weights w --method guess", "--method")]
+    [InlineData("eval data --weights w --ablation --method both", "--method")]
+    [InlineData("eval data --weights w --epochs 5", "--epochs")]
+    [InlineData("eval data --weights w --method fit --no-memory", "--no-memory")]
+    [InlineData("eval data --weights w --method train --views 3", "--views")]
+    [InlineData("train a.png --weights w --out y", "--class")]
+    [InlineData("train --weights w --class x --out y", "images")]
+    [InlineData("train a.png --weights w --class x", "--out")]
+    [InlineData("train a.png --weights w --class x --out y --epochs -1", "--epochs")]
+    [InlineData("train a.png --weights w --class x --out y --batch 0", "--batch")]
+    [InlineData("train a.png --weights w --class x --out y --mode sideways", "--mode")]
+    [InlineData("train a.png --weights w --class x --out y --view-mode sideways", "--view-mode")]
+    [InlineData("train a.png --weights w --class x --out y --views 2", "--views")]
+    [InlineData("train a.png --weights w --class x --out y --depth 0", "--depth")]
+    [InlineData("train a.png --weights w --class x --out y --lr fast", "--lr")]
+    [InlineData("train a.png --weights w --class x --out y --lr -1", "--lr")]
+    [InlineData("train a.png --weights w --class x --out y --w-align NaN", "--w-align")]
+    [InlineData("train a.png --weights w --class x --out y --seed -1", "--seed")]
+    [InlineData("train a.png --weights w --class x --out y --loss-plot l.png", ".svg")]
+    [InlineData("train a.png --weights w --class x --out y --contact-sheet s.jpg", ".png")]
+    [InlineData("train a.png --weights w --class x --out y --checkpoint y", "--checkpoint")]
+    [InlineData("train a.png --weights w --class x=b.png --out y", "--class")]
+    [InlineData("train --weights w --class x=b.png --class y --out y", "--class")]
+    [InlineData("train --weights w --class =b.png --out y", "--class")]
+    [InlineData("train a.png --weights w --class x --class y --out y", "--class")]
+    [InlineData("trace a.png --weights w --out y", "--class")]
+    [InlineData("trace --weights w --class x --out y", "images")]
+    [InlineData("trace a.png --weights w --detector d --out y --gradients", "--gradients")]
+    [InlineData("trace a.png --weights w --detector d --out y --views 1", "--views")]
     [InlineData("fit a.png --weights w --class x --out y --shot 4", "--shot")]
+    [InlineData("fit a.png --weights random:huge:0 --class x --out y", "random:huge:0")]
+    [InlineData("fit a.png --weights random:tiny:x --class x --out y", "random:CONFIG")]
+    [InlineData("fit a.png --weights random:tiny:0:0 --class x --out y", "random:CONFIG")]
+    [InlineData("demo --device banana", "--device")]
+    [InlineData("doctor --device cuda:x", "--device")]
+    [InlineData("weights init --config enormous --out f", "--config")]
     [InlineData("eval --wieghts w", "--wieghts")]
     [InlineData("weights", "command")]
     [InlineData("weights init --config tiny", "--out")]
@@ -42,6 +77,8 @@ public sealed class UsageTests
     [InlineData("")]
     [InlineData("demo")]
     [InlineData("fit")]
+    [InlineData("train")]
+    [InlineData("trace")]
     [InlineData("score")]
     [InlineData("eval")]
     [InlineData("weights init")]
@@ -61,6 +98,15 @@ public sealed class UsageTests
             string error = Assert.Single(parsed.Error.Split('\n'), text => text.StartsWith("error:", StringComparison.Ordinal));
             Assert.Contains("--no-such-option", error, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task Defaults_are_shown_as_they_are_written()
+    {
+        string help = (await Anople.Run("eval", "--help")).Fine().Out;
+        Assert.Contains("[default: 1,2,4]", help, StringComparison.Ordinal);
+        Assert.Contains("[default: fit]", help, StringComparison.Ordinal);
+        Assert.Contains("[default: 0.0001]", help, StringComparison.Ordinal);
     }
 
     [Fact]

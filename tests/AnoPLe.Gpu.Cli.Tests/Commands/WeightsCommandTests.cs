@@ -71,7 +71,7 @@ public sealed class WeightsCommandTests(SmallData data)
     public async Task Unknown_configurations_and_missing_files_are_named()
     {
         using var folder = new TempFolder();
-        (await Anople.Run("weights", "init", "--config", "enormous", "--out", folder["w"])).FailedWith("enormous", "nano");
+        (await Anople.Run("weights", "init", "--config", folder["enormous.json"], "--out", folder["w"])).FailedWith("enormous.json", "nano");
         (await Anople.Run("weights", "init", "--config", "tiny", "--out", folder["no", "w"])).FailedWith("does not exist");
         (await Anople.Run("weights", "inspect", folder["w"])).FailedWith(folder["w"]);
         File.WriteAllText(folder["text"], "no weights at all");

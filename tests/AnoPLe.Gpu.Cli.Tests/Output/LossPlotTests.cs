@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using AnoPLe.Gpu.Cli.Evaluation;
 using AnoPLe.Gpu.Cli.Output;
 using AnoPLe.Gpu.Cli.Tests.Testing;
 
@@ -11,10 +12,10 @@ public sealed class LossPlotTests
     [InlineData(1, 1)]
     [InlineData(400, 1)]
     [InlineData(5000, 50)]
-    public void Draws_every_curve_as_text_a_browser_can_read(int steps, int stepsPerEpoch)
+    public void Draws_every_curve_as_text_a_browser_can_read(int epochs, int stepsPerEpoch)
     {
         using TempFolder folder = new();
-        LossPlot.Save(folder["losses.svg"], [.. Losses(steps)], stepsPerEpoch);
+        LossPlot.Save(folder["losses.svg"], [.. Losses(epochs)], stepsPerEpoch);
 
         Assert.Equal(["losses.svg"], folder.Files());
         string text = File.ReadAllText(folder["losses.svg"]);
@@ -24,7 +25,7 @@ public sealed class LossPlotTests
         string[] words = [.. svg.Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value.Trim())];
         foreach (string word in new[] { "Training losses", "total", "dice", "focal", "image", "alignment", "loss" })
             Assert.Contains(word, words);
-        Assert.Contains(words, word => word.Contains(stepsPerEpoch == 1 ? "one per epoch" : "50 per epoch", StringComparison.Ordinal));
+        Assert.Contains(words, word => word.Contains(stepsPerEpoch == 1 ? "one step each" : "50 steps each", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -32,7 +33,7 @@ public sealed class LossPlotTests
     {
         using TempFolder folder = new();
         var losses = Losses(20).ToArray();
-        losses[3] = (double.NaN, double.PositiveInfinity, 0, -1, double.NegativeInfinity);
+        losses[3] = new(double.NaN, double.PositiveInfinity, 0, -1, double.NegativeInfinity);
         LossPlot.Save(folder["some.svg"], losses, 1);
         LossPlot.Save(folder["none.svg"], [.. losses.Select(_ => losses[3])], 1);
         foreach (string name in folder.Files())
@@ -56,13 +57,13 @@ public sealed class LossPlotTests
         Assert.Contains("missing", error.Message, StringComparison.Ordinal);
     }
 
-    private static IEnumerable<(double, double, double, double, double)> Losses(int steps)
+    private static IEnumerable<LossJson> Losses(int epochs)
     {
-        for (int i = 0; i < steps; i++)
+        for (int i = 0; i < epochs; i++)
         {
-            double jump = 1 + 0.3 * Math.Sin(i * 12.9898), fall = Math.Exp(-3.0 * i / steps);
+            double jump = 1 + 0.3 * Math.Sin(i * 12.9898), fall = Math.Exp(-3.0 * i / epochs);
             double dice = (0.4 + 0.5 * fall) * jump, focal = 0.02 + 0.15 * fall * jump, image = 0.3 + 0.4 * fall * jump, alignment = 0.1 + 0.9 * fall;
-            yield return (dice + focal + image + alignment, dice, focal, image, alignment);
+            yield return new(dice + focal + image + alignment, dice, focal, image, alignment);
         }
     }
 }

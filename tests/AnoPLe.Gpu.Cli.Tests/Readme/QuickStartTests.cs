@@ -4,6 +4,7 @@ using AnoPLe.Gpu.Cli.Tests.Testing;
 using AnoPLe.Gpu.Datasets;
 using AnoPLe.Gpu.Imaging;
 using AnoPLe.Gpu.Tests;
+using AnoPLe.Gpu.Training;
 
 namespace AnoPLe.Gpu.Cli.Tests.Readme;
 
@@ -30,6 +31,7 @@ public sealed class QuickStartTests(SmallData data) : IDisposable
         File.Copy(data.Category("test", "cut", "000.png"), folder["part.png"]);
         Directory.SetCurrentDirectory(folder.Root);
         RunQuickStart();
+        Assert.True(File.Exists("fabric.checkpoint"));
         Assert.Equal((48, 48), (RgbImage.Load("overlay.png").Width, RgbImage.Load("overlay.png").Height));
         using var backend = Backends.Auto();
         using var clip = ClipModel.Load("clip.safetensors", backend);
@@ -48,9 +50,10 @@ public sealed class QuickStartTests(SmallData data) : IDisposable
     public void The_blocks_are_the_code_above()
     {
         var blocks = ReadmeFile.Blocks.Where(block => block.Language == "csharp").ToArray();
-        Assert.Equal(2, blocks.Length);
+        Assert.Equal(3, blocks.Length);
         Assert.Equal(Body(nameof(RunQuickStart)), string.Join('\n', blocks[0].Lines));
-        Assert.Equal(Body(nameof(HandOver)), string.Join('\n', blocks[1].Lines));
+        Assert.Equal(Body(nameof(Train)), string.Join('\n', blocks[1].Lines));
+        Assert.Equal(Body(nameof(HandOver)), string.Join('\n', blocks[2].Lines));
     }
 
     private static void RunQuickStart()
@@ -59,8 +62,9 @@ public sealed class QuickStartTests(SmallData data) : IDisposable
         using var backend = Backends.Auto();
         using var clip = ClipModel.Load("clip.safetensors", backend);
 
-        // A few images of good parts are all it needs.
-        using var detector = AnomalyDetector.Fit(clip, "fabric", ["good/000.png", "good/001.png", "good/002.png", "good/003.png"]);
+        // A few images of good parts are all it needs. Fitting remembers their patches: seconds.
+        string[] good = ["good/000.png", "good/001.png", "good/002.png", "good/003.png"];
+        using var detector = AnomalyDetector.Fit(clip, "fabric", good);
 
         RgbImage image = RgbImage.Load("part.png");
         AnomalyResult result = detector.Score(image);
@@ -72,6 +76,18 @@ public sealed class QuickStartTests(SmallData data) : IDisposable
 
         // Everything but CLIP's weights goes into one file.
         detector.Save("fabric.anople");
+        // README: end
+        Train(clip, good, image);
+    }
+
+    private static void Train(ClipModel clip, string[] good, RgbImage image)
+    {
+        // README: Train
+        // The defaults are the method's; everything about it, and every ablation, is a property of these options.
+        var options = new TrainingOptions { Epochs = 100, MinSteps = 0 };
+        // Cancelled or not, the same call goes on from the checkpoint and ends with the same bits.
+        using var trained = AnomalyDetector.Train(clip, "fabric", good, options, checkpoint: new TrainingCheckpoint("fabric.checkpoint"));
+        Console.WriteLine($"{trained.TrainingSteps} steps, loss {trained.EpochLosses[^1].Total:F3}: {trained.Score(image).Decision}");
         // README: end
     }
 

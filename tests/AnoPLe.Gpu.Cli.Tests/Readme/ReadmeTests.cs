@@ -30,10 +30,11 @@ public sealed partial class ReadmeTests(SmallData data)
                 Assert.True(result.ExitCode == 0, $"README.md: '{line}' ended with {result.ExitCode}.\n{result.Out}\n{result.Error}");
                 commands++;
             }
-        Assert.True(commands >= 9, $"Only {commands} commands were found.");
+        Assert.True(commands >= 15, $"Only {commands} commands were found.");
         // What the text promises about them.
         IReadOnlyList<string> files = folder.Files();
-        foreach (string promised in new[] { "anople-demo/heatmaps/fabric/", "fabric.anople", "maps/000.png", "results/results.json", "results/results.csv", "results/heatmaps/" })
+        foreach (string promised in new[] { "anople-demo/heatmaps/fabric/", "fabric.anople", "maps/000.png", "results/results.json", "results/results.csv", "results/heatmaps/", "trained.anople",
+            "fabric.checkpoint", "sheet.png", "both.anople", "losses.svg", "compared/losses/", "ablation/results.json", "anople-demo/losses/" })
             Assert.Contains(files, path => path.StartsWith(promised, StringComparison.Ordinal));
     }
 
