@@ -49,16 +49,9 @@ internal sealed unsafe class AdamW<V, O>(CpuBackend backend) : Ops.AdamW(backend
                 V second = O.MultiplyAdd(O.Multiply(new2, gradient), gradient, O.Multiply(beta2, O.Load(v + i)));
                 V moved = O.Divide(O.Multiply(step, first), O.MultiplyAdd(O.Sqrt(second), rootScale, epsilon));
                 V parameter = O.MultiplyAdd(O.Load(p + i), shrink, moved);
-                if (i <= count - O.N)
-                {
-                    O.Store(first, m + i);
-                    O.Store(second, v + i);
-                    O.Store(parameter, p + i);
-                    continue;
-                }
-                Elementwise<V, O>.StoreFirst(first, m + i, (int)(count - i));
-                Elementwise<V, O>.StoreFirst(second, v + i, (int)(count - i));
-                Elementwise<V, O>.StoreFirst(parameter, p + i, (int)(count - i));
+                Elementwise<V, O>.StoreAtMost(first, m + i, count - i);
+                Elementwise<V, O>.StoreAtMost(second, v + i, count - i);
+                Elementwise<V, O>.StoreAtMost(parameter, p + i, count - i);
             }
         }
     }

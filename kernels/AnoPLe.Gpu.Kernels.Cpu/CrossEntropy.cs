@@ -47,11 +47,9 @@ internal sealed unsafe class CrossEntropy<V, O>(CpuBackend backend) : Ops.CrossE
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         protected override void Elements(nint start, nint count)
         {
-            nint i = start, end = start + count;
-            for (; i <= end - O.N; i += O.N)
-                O.Store(At(i), Loss + i);
-            if (i < end)
-                Elementwise<V, O>.StoreFirst(At(i), Loss + i, (int)(end - i));
+            nint end = start + count;
+            for (nint i = start; i < end; i += O.N)
+                Elementwise<V, O>.StoreAtMost(At(i), Loss + i, end - i);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -67,11 +65,9 @@ internal sealed unsafe class CrossEntropy<V, O>(CpuBackend backend) : Ops.CrossE
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         protected override void Elements(nint start, nint count)
         {
-            nint i = start, end = start + count;
-            for (; i <= end - O.N; i += O.N)
-                O.Store(At(i), DLogits + i);
-            if (i < end)
-                Elementwise<V, O>.StoreFirst(At(i), DLogits + i, (int)(end - i));
+            nint end = start + count;
+            for (nint i = start; i < end; i += O.N)
+                Elementwise<V, O>.StoreAtMost(At(i), DLogits + i, end - i);
         }
 
         /// <summary>sigmoid(b) - label is the sigmoid of x with its sign: no difference, so a confident sample keeps its small gradient.</summary>

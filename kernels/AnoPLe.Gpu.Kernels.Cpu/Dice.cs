@@ -84,11 +84,8 @@ internal sealed unsafe class Dice<V, O>(CpuBackend backend) : Ops.Dice(backend)
             float* da = DLogits + start, a = Logits + start, y = Masks + start;
             double intersection = Sums[2 * sample], total = Sums[2 * sample + 1];
             V slope = O.Broadcast((float)(-2 * Scale / total)), constant = O.Broadcast((float)(Scale * (2 * intersection + Epsilon) / (total * total)));
-            int i = 0;
-            for (; i <= count - O.N; i += O.N)
-                O.Store(O.Add(O.Load(da + i), Gradient(O.Load(a + i), O.Load(y + i), slope, constant)), da + i);
-            if (i < count)
-                Elementwise<V, O>.StoreFirst(O.Add(O.Load(da + i), Gradient(O.Load(a + i), O.Load(y + i), slope, constant)), da + i, count - i);
+            for (int i = 0; i < count; i += O.N)
+                Elementwise<V, O>.StoreAtMost(O.Add(O.Load(da + i), Gradient(O.Load(a + i), O.Load(y + i), slope, constant)), da + i, count - i);
         }
 
         /// <summary>dP P (1 - P); with odds e and 1 - P = 1 / (1 + e), P is e (1 - P), so that nothing cancels.</summary>

@@ -117,6 +117,16 @@ internal static unsafe class Elementwise<V, O>
             p[i] = lanes[i];
     }
 
+    /// <summary>Stores a vector whole where it fits, else its first lanes.</summary>
+    [MethodImpl(Inline)]
+    public static void StoreAtMost(V v, float* p, nint count)
+    {
+        if (count >= O.N)
+            O.Store(v, p);
+        else
+            StoreFirst(v, p, (int)count);
+    }
+
     /// <summary>Applies an activation in place to rows of two vectors: one tile of a matrix product.</summary>
     public static void Activate(Ops.Activation activation, float* tile, int rows, nint ld)
     {

@@ -95,11 +95,8 @@ internal sealed unsafe class Focal<V, O>(CpuBackend backend) : Ops.Focal(backend
             float* da = DLogits + start, a = Logits + start, y = Masks + start;
             float gamma = Gamma;
             V factor = O.Broadcast(-Factor);
-            nint i = 0;
-            for (; i <= count - O.N; i += O.N)
-                O.Store(O.MultiplyAdd(factor, Slope(O.Load(a + i), O.Load(y + i), gamma), O.Load(da + i)), da + i);
-            if (i < count)
-                Elementwise<V, O>.StoreFirst(O.MultiplyAdd(factor, Slope(O.Load(a + i), O.Load(y + i), gamma), O.Load(da + i)), da + i, (int)(count - i));
+            for (nint i = 0; i < count; i += O.N)
+                Elementwise<V, O>.StoreAtMost(O.MultiplyAdd(factor, Slope(O.Load(a + i), O.Load(y + i), gamma), O.Load(da + i)), da + i, count - i);
         }
 
         /// <summary>sign q^gamma (gamma (1 - q) softplus(-x) + q).</summary>

@@ -31,11 +31,9 @@ internal sealed unsafe class FusedScore<V, O>(CpuBackend backend) : Ops.FusedSco
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         protected override void Elements(nint start, nint count)
         {
-            nint i = start, end = start + count;
-            for (; i <= end - O.N; i += O.N)
-                O.Store(At(i), Y + i);
-            if (i < end)
-                Elementwise<V, O>.StoreFirst(At(i), Y + i, (int)(end - i));
+            nint end = start + count;
+            for (nint i = start; i < end; i += O.N)
+                Elementwise<V, O>.StoreAtMost(At(i), Y + i, end - i);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

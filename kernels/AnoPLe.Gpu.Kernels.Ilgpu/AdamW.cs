@@ -41,7 +41,7 @@ internal sealed class AdamW(IlgpuBackend backend) : Ops.AdamW(backend)
             New2 = (float)(1 - settings.Beta2),
         };
         update ??= backend.Load<Launch>(nameof(AdamW), UpdateKernel);
-        update(backend.Stream, (TileChoice.Tiles(RowGroup.Threads, threads), RowGroup.Threads), parameters.View(backend), firstMoment.View(backend),
+        update(backend.Stream, ElementGroups.Config(backend, threads), parameters.View(backend), firstMoment.View(backend),
             secondMoment.View(backend), gradients.View(backend), p4, m4, v4, g4, quads, count, factors);
     }
 
@@ -50,7 +50,7 @@ internal sealed class AdamW(IlgpuBackend backend) : Ops.AdamW(backend)
     private static void UpdateKernel(View p, View m, View v, View g, ArrayView<F4> p4, ArrayView<F4> m4, ArrayView<F4> v4, ArrayView<F4> g4, int quads, int count,
         AdamWFactors f)
     {
-        int thread = Grid.IdxX * RowGroup.Threads + Group.IdxX, i = thread + 3 * quads;      // i: 4 quads elements are before the first single one
+        int thread = ElementGroups.Element, i = thread + 3 * quads;      // i: 4 quads elements are before the first single one
         if (thread < quads)
         {
             F4 parameter = p4[thread], gradient = g4[thread], first = First(m4[thread], gradient, f), second = Second(v4[thread], gradient, f);

@@ -1,8 +1,6 @@
-using ILGPU.Algorithms;
-
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Four samples a thread. With x = b or -b, whichever the label makes wrong when large, loss and gradient are softplus(x) and sigmoid(x).</summary>
+/// <summary>One sample a thread. With x = b or -b, whichever the label makes wrong when large, loss and gradient are softplus(x) and sigmoid(x).</summary>
 internal sealed class CrossEntropy(IlgpuBackend backend) : Ops.CrossEntropy(backend)
 {
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View loss, View logits, View labels, View weights, int count);
@@ -15,36 +13,34 @@ internal sealed class CrossEntropy(IlgpuBackend backend) : Ops.CrossEntropy(back
     protected override void ForwardCore(Tensor loss, Tensor logits, Tensor labels, Tensor weights)
     {
         forward ??= backend.Load<Launch>(nameof(CrossEntropy), ForwardKernel);
-        forward(backend.Stream, ElementGroups.Config(loss.Count), loss.View(backend), logits.View(backend), labels.View(backend), weights.View(backend), loss.Count);
+        forward(backend.Stream, ElementGroups.Config(backend, loss.Count), loss.View(backend), logits.View(backend), labels.View(backend), weights.View(backend), loss.Count);
     }
 
     protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor labels, Tensor weights, float scale)
     {
         backwardInput ??= backend.Load<LaunchBackward>(nameof(CrossEntropy), BackwardInputKernel);
-        backwardInput(backend.Stream, ElementGroups.Config(dlogits.Count), dlogits.View(backend), logits.View(backend), labels.View(backend), weights.View(backend),
+        backwardInput(backend.Stream, ElementGroups.Config(backend, dlogits.Count), dlogits.View(backend), logits.View(backend), labels.View(backend), weights.View(backend),
             dlogits.Count, scale);
     }
 
     [Kernel]
     private static void ForwardKernel(View loss, View logits, View labels, View weights, int count)
     {
-        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
-        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
-        {
-            float x = (1f - 2f * labels[start + i]) * logits[start + i];
-            loss[start + i] = weights[start + i] * Logistic.Softplus(x, Logistic.Odds(x));
-        }
+        int i = ElementGroups.Element;
+        if (i >= count)
+            return;
+        float x = (1f - 2f * labels[i]) * logits[i];
+        loss[i] = weights[i] * Logistic.Softplus(x, Logistic.Odds(x));
     }
 
     // sigmoid(b) - label is the sigmoid of x with its sign: no difference, so a confident sample keeps its small gradient.
     [Kernel]
     private static void BackwardInputKernel(View dlogits, View logits, View labels, View weights, int count, float scale)
     {
-        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
-        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
-        {
-            float sign = 1f - 2f * labels[start + i];
-            dlogits[start + i] += scale * weights[start + i] * sign * Logistic.Sigmoid(sign * logits[start + i]);
-        }
+        int i = ElementGroups.Element;
+        if (i >= count)
+            return;
+        float sign = 1f - 2f * labels[i];
+        dlogits[i] += scale * weights[i] * sign * Logistic.Sigmoid(sign * logits[i]);
     }
 }

@@ -7,7 +7,7 @@ internal sealed class Dice(IlgpuBackend backend) : Ops.Dice(backend)
 
     private delegate void LaunchLoss(AcceleratorStream stream, KernelConfig config, View loss, View sums, View overlaps, View totals, int chunks, float epsilon);
 
-    private delegate void LaunchBackward(AcceleratorStream stream, KernelConfig config, View dlogits, View logits, View masks, View sums, int chunks, int R,
+    private delegate void LaunchBackward(AcceleratorStream stream, KernelConfig config, View dlogits, View logits, View masks, View sums, int count, int R,
         float epsilon, float scale);
 
     private LaunchSums? sumChunks;
@@ -28,10 +28,10 @@ internal sealed class Dice(IlgpuBackend backend) : Ops.Dice(backend)
 
     protected override void BackwardInputCore(Tensor dlogits, Tensor logits, Tensor masks, Tensor sums, float epsilon, float scale)
     {
-        int N = logits.Shape[0], R = logits.Count / N;
+        int count = logits.Count, R = count / logits.Shape[0];
         backwardInput ??= backend.Load<LaunchBackward>(nameof(Dice), BackwardInputKernel);
-        backwardInput(backend.Stream, SampleChunks.Config(N, R), dlogits.View(backend), logits.View(backend), masks.View(backend), sums.View(backend),
-            SampleChunks.PerSample(R), R, epsilon, scale);
+        backwardInput(backend.Stream, ElementGroups.Config(backend, count), dlogits.View(backend), logits.View(backend), masks.View(backend), sums.View(backend),
+            count, R, epsilon, scale);
     }
 
     // One group per chunk: sums of P Y and of P + Y.
@@ -72,16 +72,15 @@ internal sealed class Dice(IlgpuBackend backend) : Ops.Dice(backend)
         }
     }
 
-    // One group per chunk: dP P (1 - P); with odds e and 1 - P = 1 / (1 + e), P is e (1 - P), so that nothing cancels.
+    // One thread per pixel: dP P (1 - P); with odds e and 1 - P = 1 / (1 + e), P is e (1 - P), so that nothing cancels.
     [Kernel]
-    private static void BackwardInputKernel(View dlogits, View logits, View masks, View sums, int chunks, int R, float epsilon, float scale)
+    private static void BackwardInputKernel(View dlogits, View logits, View masks, View sums, int count, int R, float epsilon, float scale)
     {
-        var range = SampleChunks.Of(chunks, R);
-        float total = sums[2 * range.Sample + 1], slope = -2f * scale / total, constant = scale * ((2f * sums[2 * range.Sample] + epsilon) / total) / total;
-        for (int i = range.First; i < range.End; i += RowGroup.Threads)
-        {
-            float e = Logistic.Odds(logits[i]), rest = 1f / (1f + e);
-            dlogits[i] += e * rest * rest * (slope * masks[i] + constant);
-        }
+        int i = ElementGroups.Element, n = i / R;
+        if (i >= count)
+            return;
+        float total = sums[2 * n + 1], slope = -2f * scale / total, constant = scale * ((2f * sums[2 * n] + epsilon) / total) / total;
+        float e = Logistic.Odds(logits[i]), rest = 1f / (1f + e);
+        dlogits[i] += e * rest * rest * (slope * masks[i] + constant);
     }
 }

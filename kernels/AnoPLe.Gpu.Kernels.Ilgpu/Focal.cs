@@ -3,7 +3,7 @@ using ILGPU.Algorithms;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Everything of a pixel comes from one exponential; sums in two stages.</summary>
+/// <summary>Everything of a pixel comes from one exponential; sums in two stages; backward, one pixel a thread.</summary>
 internal sealed class Focal(IlgpuBackend backend) : Ops.Focal(backend)
 {
     private delegate void LaunchSums(AcceleratorStream stream, KernelConfig config, View sums, View logits, View masks, int chunks, int R, float gamma);
@@ -31,7 +31,7 @@ internal sealed class Focal(IlgpuBackend backend) : Ops.Focal(backend)
     {
         int count = logits.Count, R = count / logits.Shape[0];
         backwardInput ??= backend.Load<LaunchBackward>(nameof(Focal), BackwardInputKernel);
-        backwardInput(backend.Stream, ElementGroups.Config(count), dlogits.View(backend), logits.View(backend), masks.View(backend), count, gamma, scale / R);
+        backwardInput(backend.Stream, ElementGroups.Config(backend, count), dlogits.View(backend), logits.View(backend), masks.View(backend), count, gamma, scale / R);
     }
 
     // One group per chunk: q^gamma softplus(-x).
@@ -65,13 +65,12 @@ internal sealed class Focal(IlgpuBackend backend) : Ops.Focal(backend)
     [Kernel]
     private static void BackwardInputKernel(View dlogits, View logits, View masks, int count, float gamma, float factor)
     {
-        int start = Grid.IdxX * ElementGroups.Elements, end = XMath.Min(count - start, ElementGroups.Elements);
-        for (int i = Group.IdxX; i < end; i += ElementGroups.Threads)
-        {
-            float sign = 2f * masks[start + i] - 1f, x = sign * logits[start + i], e = Logistic.Odds(x), q = 1f / (1f + e);
-            float inner = gamma * (e * q) * Logistic.Softplus(-x, e) + q;
-            dlogits[start + i] += -factor * sign * Power(q, x, e, gamma) * inner;
-        }
+        int i = ElementGroups.Element;
+        if (i >= count)
+            return;
+        float sign = 2f * masks[i] - 1f, x = sign * logits[i], e = Logistic.Odds(x), q = 1f / (1f + e);
+        float inner = gamma * (e * q) * Logistic.Softplus(-x, e) + q;
+        dlogits[i] += -factor * sign * Power(q, x, e, gamma) * inner;
     }
 
     /// <summary>q^gamma for q = sigmoid(-x), from the odds of x; log q = -softplus(x).</summary>

@@ -3,7 +3,7 @@ using ILGPU.Algorithms;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Sums over samples in two stages: a group sums a chunk of a sample, then a group sums a sample's chunks. A group may also just visit a chunk.</summary>
+/// <summary>Sums over samples in two stages: a group sums a chunk of a sample, then a group sums a sample's chunks.</summary>
 internal static class SampleChunks
 {
     /// <summary>Elements of a chunk.</summary>
@@ -18,9 +18,6 @@ internal static class SampleChunks
     /// <summary>Which elements a thread visits: from First, every <see cref="RowGroup.Threads"/>th before End.</summary>
     public struct Range
     {
-        /// <summary>The sample they belong to.</summary>
-        public int Sample;
-
         /// <summary>Bounds.</summary>
         public int First, End;
     }
@@ -30,14 +27,13 @@ internal static class SampleChunks
     public static Range Of(int chunks, int length)
     {
         Range range;
-        range.Sample = Grid.IdxX / chunks;
-        int start = (Grid.IdxX - range.Sample * chunks) * Elements, sample0 = range.Sample * length;
+        int sample = Grid.IdxX / chunks, start = (Grid.IdxX - sample * chunks) * Elements, sample0 = sample * length;
         range.First = sample0 + start + Group.IdxX;
         range.End = sample0 + XMath.Min(length, start + Elements);
         return range;
     }
 
-    /// <summary>The sum of a sample's chunks; this group's sample is the grid's index.</summary>
+    /// <summary>The sum of chunks from first on, by the whole group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Total(ArrayView<F4> shared, View sums, int first, int chunks)
     {

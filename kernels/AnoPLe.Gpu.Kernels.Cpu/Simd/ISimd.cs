@@ -33,8 +33,6 @@ internal unsafe interface ISimd<V>
 
     static abstract V Divide(V a, V b);
 
-    static abstract V Sqrt(V a);
-
     /// <summary>The larger; b where a comparison with NaN decides on x86, so pass the value that may be NaN second.</summary>
     static abstract V Max(V a, V b);
 
@@ -42,6 +40,8 @@ internal unsafe interface ISimd<V>
     static abstract V Min(V a, V b);
 
     static abstract V Abs(V a);
+
+    static abstract V Sqrt(V a);
 
     /// <summary>p·2^n for a whole n in [-126, 127]; magic is n + 1.5·2^23, so that its low bits are n.</summary>
     static abstract V ScaleByPowerOfTwo(V p, V n, V magic);

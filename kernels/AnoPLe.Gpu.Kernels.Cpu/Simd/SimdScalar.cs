@@ -36,9 +36,6 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Divide(float a, float b) => a / b;
 
     [MethodImpl(Inline)]
-    public static float Sqrt(float a) => MathF.Sqrt(a);
-
-    [MethodImpl(Inline)]
     public static float Max(float a, float b) => a > b ? a : b;
 
     [MethodImpl(Inline)]
@@ -46,6 +43,9 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
 
     [MethodImpl(Inline)]
     public static float Abs(float a) => MathF.Abs(a);
+
+    [MethodImpl(Inline)]
+    public static float Sqrt(float a) => MathF.Sqrt(a);
 
     [MethodImpl(Inline)]
     public static float ScaleByPowerOfTwo(float p, float n, float magic) =>
