@@ -79,7 +79,8 @@ public sealed class ThreadCountTests
     private static Tensor LinearGradients(CpuBackend backend)
     {
         var gradients = Input(backend, 65 * 97 + 65);
-        Tensor dy = Input(backend, 3000, 65), x = Input(backend, 3000, 97);
+        // Rows enough to be cut into parts.
+        Tensor dy = Input(backend, 5000, 65), x = Input(backend, 5000, 97);
         backend.Linear.BackwardParameters(gradients.View("dweight", new(65, 97)), dy, x);
         backend.Linear.BackwardBias(gradients.View("dbias", new(65), 65 * 97), dy);
         return gradients;

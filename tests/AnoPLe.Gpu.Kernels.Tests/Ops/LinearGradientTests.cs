@@ -80,6 +80,22 @@ public sealed class LinearGradientTests
                 }
     }
 
+    [Theory, MemberData(nameof(TestBackends.All), MemberType = typeof(TestBackends))]
+    public void Repacked_transposed_weights_are_the_new_ones(string backend)
+    {
+        const int M = 3, N = 33, K = 21;
+        foreach (var layout in new[] { WeightLayout.OutIn, WeightLayout.InOut })
+        {
+            using var bench = new Workbench(backend);
+            float[] dy = Numbers.Uniform(1, M * N), w = Numbers.Uniform(2, N * K), stored = layout == WeightLayout.OutIn ? w : LinearReference.Transpose(w, K);
+            using var transposed = bench.Backend.Linear.PackTransposed("w^T", Numbers.Uniform(3, N * K), N, K, layout);
+            bench.Backend.Linear.Repack(transposed, bench.Input("new", new(N * K), stored), null, layout == WeightLayout.OutIn ? WeightLayout.InOut : WeightLayout.OutIn);
+            var dx = bench.Output("dx", M, K);
+            bench.Backend.Linear.BackwardInput(dx, bench.Input("dy", new(M, N), dy), transposed);
+            Close.Verify($"{backend} {layout}", bench.Read(dx), LinearReference.BackwardInput(Numbers.As<double>(dy), Numbers.As<double>(w), K), LinearReference.BackwardInput(dy, w, K));
+        }
+    }
+
     [Fact]
     public void Bad_arguments_are_refused()
     {
