@@ -14,7 +14,8 @@ public sealed class TrainerTests(DetectorFixture fixture) : IClassFixture<Detect
 
     public static TheoryData<string> Ablations => [.. Variants.Keys];
 
-    private static Dictionary<string, TrainingOptions> Variants { get; } = new()
+    /// <summary>The method and its ablations.</summary>
+    internal static Dictionary<string, TrainingOptions> Variants { get; } = new()
     {
         ["full method"] = Quick,
         ["text only"] = Quick with { Mode = PromptMode.TextOnly },
