@@ -11,17 +11,7 @@ namespace AnoPLe.Gpu.Tests.Golden;
 [Collection(TestBackends.Collection)]
 public sealed class EncoderGoldenTests
 {
-    public static TheoryData<string, string> CasesOnBackends
-    {
-        get
-        {
-            TheoryData<string, string> rows = [];
-            foreach (string folder in GoldenFolders.Cases.Select(row => row.Data))
-                foreach (string backend in TestBackends.All.Select(row => row.Data))
-                    rows.Add(folder, backend);
-            return rows;
-        }
-    }
+    public static TheoryData<string, string> CasesOnBackends => GoldenFolders.CasesOn(TestBackends.All);
 
     [Theory, MemberData(nameof(CasesOnBackends))]
     public void Vision_tower_matches(string folder, string backendName)

@@ -33,6 +33,16 @@ internal static class GoldenFolders
     /// <summary>The file or folder of this name under every root that has it.</summary>
     public static IEnumerable<string> Find(string name) => Roots.Select(root => Path.Combine(root, name)).Where(Path.Exists);
 
+    /// <summary>Every case folder on every one of these backends.</summary>
+    public static TheoryData<string, string> CasesOn(TheoryData<string> backends)
+    {
+        TheoryData<string, string> rows = [];
+        foreach (string folder in Cases.Select(row => row.Data))
+            foreach (string backend in backends.Select(row => row.Data))
+                rows.Add(folder, backend);
+        return rows;
+    }
+
     /// <summary>Every case folder below anople/, as theory rows.</summary>
     public static TheoryData<string> Cases => [.. Find("anople").SelectMany(Directory.GetDirectories).Order(StringComparer.Ordinal)];
 }

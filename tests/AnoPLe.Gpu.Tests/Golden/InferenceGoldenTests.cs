@@ -10,7 +10,7 @@ namespace AnoPLe.Gpu.Tests.Golden;
 [Collection(TestBackends.Collection)]
 public sealed class InferenceGoldenTests
 {
-    public static TheoryData<string, string> CasesOnBackends => TrainingGoldenTests.CasesOnBackends;
+    public static TheoryData<string, string> CasesOnBackends => GoldenFolders.CasesOn(TestBackends.Fast);
 
     [Theory, MemberData(nameof(CasesOnBackends))]
     public void Maps_and_scores_match(string folder, string backendName)

@@ -34,7 +34,7 @@ public sealed class PreprocessingGoldenTests
         JsonElement golden = Case(folder, "images", index);
         RgbImage image = RgbImage.Load(Path.Combine(folder, file));
         Assert.Equal((Int(golden, "width"), Int(golden, "height")), (image.Width, image.Height));
-        // Pillow 9 clips 16-bit grey (its mode I) at 255; we keep the high byte. ImageCodecTests checks those values.
+        // Pillow 9 clips 16-bit grey (its mode I) at 255; we keep the high byte. PngDecodingTests checks those values.
         if (Text(golden, "pil_mode") is "I" or "I;16")
             return;
         if (golden.TryGetProperty("lossless", out JsonElement lossless) && lossless.GetBoolean())

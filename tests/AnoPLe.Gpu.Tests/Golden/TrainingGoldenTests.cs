@@ -12,17 +12,7 @@ namespace AnoPLe.Gpu.Tests.Golden;
 [Collection(TestBackends.Collection)]
 public sealed class TrainingGoldenTests
 {
-    public static TheoryData<string, string> CasesOnBackends
-    {
-        get
-        {
-            TheoryData<string, string> rows = [];
-            foreach (string folder in GoldenFolders.Cases.Select(row => row.Data))
-                foreach (string backend in TestBackends.Fast.Select(row => row.Data))
-                    rows.Add(folder, backend);
-            return rows;
-        }
-    }
+    public static TheoryData<string, string> CasesOnBackends => GoldenFolders.CasesOn(TestBackends.Fast);
 
     [Theory, MemberData(nameof(CasesOnBackends))]
     public void A_step_matches(string folder, string backendName)
