@@ -11,6 +11,7 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
     private readonly PackJob pack = new();
     private readonly ColumnGemmJob<V, O> parameters = new(backend.Workspace);
     private readonly ColumnSumsJob<V, O> columnSums = new();
+    private readonly ColumnSums<V, O>.TotalJob columnTotals = new();
     private readonly PartialSumsJob<V, O> partialSums = new();
     private readonly Workspace partial = backend.CreateWorkspace(1);
 
@@ -71,23 +72,20 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
             partial.Reserve(parameters.Parts * parameters.PartStride);
         parameters.Target = parameters.Parts > 1 ? partial.Of(0) : c.Floats();
         backend.Run(parameters, c, a, b);
-        if (parameters.Parts > 1)
-            AddPartialSums(c, parameters.Parts, parameters.PartStride);
+        if (parameters.Parts == 1)
+            return;
+        partialSums.Set(c.Floats(), c.Count, partial.Of(0), parameters.Parts, parameters.PartStride, backend.Threads);
+        backend.Run(partialSums, c);
     }
 
     /// <inheritdoc/>
     protected override void BackwardBiasCore(Tensor dbias, Tensor dy)
     {
         columnSums.Set(dy.Floats(), dy.Rows, dy.Width);
-        partial.Reserve(columnSums.Tasks * columnSums.Stride);
+        partial.Reserve((long)columnSums.Tasks * ColumnSums<V, O>.Stride(dy.Width));
         columnSums.Sums = partial.Of(0);
         backend.Run(columnSums, dy);
-        AddPartialSums(dbias, columnSums.Tasks, columnSums.Stride);
-    }
-
-    private void AddPartialSums(Tensor target, int parts, nint stride)
-    {
-        partialSums.Set(target.Floats(), target.Count, partial.Of(0), parts, stride, backend.Threads);
-        backend.Run(partialSums, target);
+        columnTotals.Set(dbias.Floats(), partial.Of(0), rows: 1, dy.Width, columnSums.Tasks, backend.Threads);
+        backend.Run(columnTotals, dbias);
     }
 }

@@ -10,13 +10,12 @@ public sealed partial class VisionEncoder
 {
     private PackedLinear? transposedProjection;
 
-    /// <summary>Packs the transposed weights of the projection and, if the tower has a backward pass, of every block.</summary>
-    internal void EnableBackward(bool blocksToo)
+    /// <summary>Packs the transposed weights of the projection and of every block, once.</summary>
+    internal void EnableBackward()
     {
         transposedProjection ??= upload.Transposed(ClipTensors.VisualProjection, config.EmbedDim, config.VisionWidth, WeightLayout.InOut);
-        if (blocksToo)
-            foreach (var block in blocks)
-                block.EnableBackward();
+        foreach (var block in blocks)
+            block.EnableBackward();
     }
 
     /// <summary>Takes all memory of a forward and a backward pass.</summary>

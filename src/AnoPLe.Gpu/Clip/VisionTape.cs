@@ -12,7 +12,6 @@ internal sealed class VisionTape : IDisposable
     {
         Require.That(batch >= 1, $"A batch holds at least one image, got {batch}.");
         int B = batch, C = config.VisionWidth, S = config.ImageSize, grid = config.Patches, T = config.VisionTokens + extraTokens;
-        Batch = batch;
         ExtraTokens = extraTokens;
         arena = new Arena(backend);
         try
@@ -35,9 +34,6 @@ internal sealed class VisionTape : IDisposable
             throw;
         }
     }
-
-    /// <summary>Images per pass.</summary>
-    public int Batch { get; }
 
     /// <summary>View and prompt tokens.</summary>
     public int ExtraTokens { get; }
@@ -71,9 +67,6 @@ internal sealed class VisionTape : IDisposable
 
     /// <summary>Gradient of the residual stream, (B, T, C).</summary>
     public Tensor Gradient { get; }
-
-    /// <summary>Device memory held, in bytes.</summary>
-    public long Bytes => arena.Bytes;
 
     private NormedRows Last(string name, ReadOnlySpan<int> shape, ReadOnlySpan<int> indices, Func<int, int> row)
     {

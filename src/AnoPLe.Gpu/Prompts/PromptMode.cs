@@ -28,6 +28,14 @@ public static class PromptModes
     /// <summary>Whether the vision tower has learnable prompts.</summary>
     public static bool HasVisual(this PromptMode mode) => mode != PromptMode.TextOnly;
 
+    /// <summary>Tokens that the text tower is given at every prompted layer: its own, then the coupled visual ones.</summary>
+    public static int TextRows(this PromptMode mode, int textTokens, int visualTokens) =>
+        !mode.HasText() ? 0 : textTokens + (mode.CouplesVisualToText() ? visualTokens : 0);
+
+    /// <summary>Tokens that the vision tower is given at every prompted layer: its own, then the coupled text ones.</summary>
+    public static int VisualRows(this PromptMode mode, int textTokens, int visualTokens) =>
+        !mode.HasVisual() ? 0 : visualTokens + (mode.CouplesTextToVisual() ? textTokens : 0);
+
     /// <summary>Whether text prompts are coupled into the vision tower.</summary>
     public static bool CouplesTextToVisual(this PromptMode mode) => mode is PromptMode.Bidirectional or PromptMode.TextToVisual;
 

@@ -15,10 +15,10 @@ internal sealed record PromptShape(PromptMode Mode, int Depth, int TextTokens, i
     public const double Std = 0.02;
 
     /// <summary>Rows of the text tower's prompt.</summary>
-    public int TextRows => !Mode.HasText() ? 0 : TextTokens + (Mode.CouplesVisualToText() ? VisualTokens : 0);
+    public int TextRows => Mode.TextRows(TextTokens, VisualTokens);
 
     /// <summary>Rows of the vision tower's prompt.</summary>
-    public int VisualRows => !Mode.HasVisual() ? 0 : VisualTokens + (Mode.CouplesTextToVisual() ? TextTokens : 0);
+    public int VisualRows => Mode.VisualRows(TextTokens, VisualTokens);
 
     /// <summary>
     /// The learnable tensors: prompt.text.j [m_t, d_t], prompt.visual.j [m_v, d_v], couple.t2v.j [d_v, d_t] and couple.v2t.j [d_t, d_v] with

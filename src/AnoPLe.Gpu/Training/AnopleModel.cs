@@ -45,7 +45,8 @@ internal sealed class AnopleModel : IDisposable
         textTape = clip.Text.CreateTape(textRows, TextPrompts);
         ImageTemperature = options.ImageTemperature ?? clip.ImageTemperature;
         LatentScale = options.NoiseSigma * clip.Vision.FinalNormScale;
-        clip.Vision.EnableBackward(VisionIsTrained);
+        if (VisionIsTrained)
+            clip.Vision.EnableBackward();
     }
 
     /// <summary>The frozen model.</summary>

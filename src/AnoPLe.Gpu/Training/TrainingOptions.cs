@@ -128,10 +128,10 @@ public sealed record TrainingOptions
     public int DepthFor(ClipConfig config) => Math.Min(Depth, Math.Min(config.VisionLayers, config.TextLayers));
 
     /// <summary>Tokens that the text tower is given at every prompted layer.</summary>
-    public int TextPromptLength => !Mode.HasText() ? 0 : TextTokens + (Mode.CouplesVisualToText() ? VisualTokens : 0);
+    public int TextPromptLength => Mode.TextRows(TextTokens, VisualTokens);
 
     /// <summary>Tokens that the vision tower is given at every prompted layer.</summary>
-    public int VisualPromptLength => !Mode.HasVisual() ? 0 : VisualTokens + (Mode.CouplesTextToVisual() ? TextTokens : 0);
+    public int VisualPromptLength => Mode.VisualRows(TextTokens, VisualTokens);
 
     /// <summary>Optimiser steps of a training on so many images: max(epochs * steps per epoch, MinSteps), or none for 0 epochs.</summary>
     public int StepsFor(int images) => Epochs == 0 ? 0 : Math.Max(checked(Epochs * StepsPerEpoch(images)), MinSteps);
