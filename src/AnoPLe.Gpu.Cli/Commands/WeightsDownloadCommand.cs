@@ -56,6 +56,9 @@ internal static class WeightsDownloadCommand
 
     private static string? Misuse(Request request)
     {
+        // A misspelt option, which the argument reports.
+        if (request.Name?.StartsWith('-') == true)
+            return null;
         if (request.List)
             return request.Name is not null || request.Url is not null || request.Sha256 is not null ? "--list takes no name, --url or --sha256: it lists." : null;
         if (request.Name is null)

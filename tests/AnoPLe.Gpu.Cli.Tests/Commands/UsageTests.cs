@@ -64,6 +64,14 @@ public sealed class UsageTests
     [InlineData("weights init --config tiny", "--out")]
     [InlineData("weights init --config tiny --out f --type f8", "f8")]
     [InlineData("weights inspect", "file")]
+    [InlineData("weights download", "name")]
+    [InlineData("weights download vit-enormous", "laion400m-vit-b-16-plus-240")]
+    [InlineData("weights download ../x --url https://example.com/x.pt", "../x")]
+    [InlineData("weights download x --url https://example.com/x", ".safetensors")]
+    [InlineData("weights download x --url x.pt", "https://")]
+    [InlineData("weights download openai-vit-b-32 --sha256 12345", "--sha256")]
+    [InlineData("weights download openai-vit-b-32 --sha256 12345678", "--sha256")]
+    [InlineData("weights download openai-vit-b-32 --list", "--list")]
     public async Task Bad_usage_ends_with_2_names_the_culprit_and_points_to_the_help(string line, string culprit)
     {
         var result = await Anople.Run(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -83,6 +91,7 @@ public sealed class UsageTests
     [InlineData("eval")]
     [InlineData("weights init")]
     [InlineData("weights inspect")]
+    [InlineData("weights download")]
     [InlineData("doctor")]
     public async Task Every_command_has_help_with_examples_that_parse(string command)
     {

@@ -44,16 +44,21 @@ internal static class Anople
     /// <summary>As its own process, as users run it.</summary>
     /// <param name="folder">Its working folder.</param>
     /// <param name="args">What follows "anople".</param>
-    public static async Task<CliResult> RunProcess(string folder, params string[] args)
+    public static Task<CliResult> RunProcess(string folder, params string[] args) => RunProcess(folder, [], args);
+
+    /// <summary>As its own process with further environment variables.</summary>
+    public static async Task<CliResult> RunProcess(string folder, Dictionary<string, string> environment, params string[] args)
     {
-        using var process = Start(folder, args);
+        using var process = Start(folder, environment, args);
         Task<string> stdout = process.StandardOutput.ReadToEndAsync(), stderr = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         return new(process.ExitCode, await stdout, await stderr);
     }
 
     /// <summary>Starts it as its own process.</summary>
-    public static Process Start(string folder, params string[] args)
+    public static Process Start(string folder, params string[] args) => Start(folder, [], args);
+
+    private static Process Start(string folder, Dictionary<string, string> environment, string[] args)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "anople.dll");
         var start = new ProcessStartInfo("dotnet", [program, .. args])
@@ -62,6 +67,8 @@ internal static class Anople
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         return Process.Start(start)!;
     }
 }

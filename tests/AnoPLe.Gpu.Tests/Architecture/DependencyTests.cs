@@ -46,6 +46,16 @@ public sealed class DependencyTests
             line => line.Contains("AnoPLe.Gpu.", StringComparison.Ordinal) && line.Trim() != "namespace AnoPLe.Gpu.Metrics;"));
 
     [Fact]
+    public void Only_downloads_use_the_network()
+    {
+        string[] network = [.. Sources.Lines(Sources.Files("src").Concat(Sources.Files("kernels")), line => Regex.IsMatch(line, @"\b(HttpClient|HttpMessage\w+|Sockets?|WebRequest|TcpClient)\b"))];
+        Assert.NotEmpty(network);
+        Assert.All(network, line => Assert.StartsWith(Path.Combine("src", "AnoPLe.Gpu", "Weights", "Download"), line, StringComparison.Ordinal));
+        string user = Assert.Single(Sources.Lines(Sources.Files("src"), line => Regex.IsMatch(line, @"\bnew Downloader\(")));
+        Assert.StartsWith(Path.Combine("src", "AnoPLe.Gpu.Cli", "Commands", "WeightsDownloadCommand.cs"), user, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Project_files_keep_the_direction()
     {
         Assert.Empty(ProjectReferences("src/AnoPLe.Gpu.Compute"));

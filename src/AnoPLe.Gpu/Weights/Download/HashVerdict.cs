@@ -15,7 +15,7 @@ internal static class HashVerdict
         if (entry.Sha256 is { } published)
         {
             if (!hash.StartsWith(published, StringComparison.Ordinal))
-                problem = $"its SHA-256 is {hash}, expected {published}{(published.Length < hash.Length ? "..." : "")}";
+                problem = $"its SHA-256 is {hash}, expected {(published.Length < hash.Length ? "one that begins with " : "")}{published}";
             // All digits are stronger than any record.
             if (problem is not null || published.Length == ManifestEntry.HashDigits)
                 return HashCheck.Published;
