@@ -45,7 +45,9 @@ internal static class WeightsDownloadCommand
             "anople weights download mine --url https://example.com/clip/model.safetensors");
         command.Validators.Add(result =>
         {
-            Request request = new(result.GetValue(name), "", result.GetValue(url), result.GetValue(sha256), result.GetValue(manifest), result.GetValue(list));
+            // Its token: to ask for its value here would skip the argument's own check.
+            string? given = result.GetResult(name)?.Tokens is [var token] ? token.Value : null;
+            Request request = new(given, "", result.GetValue(url), result.GetValue(sha256), result.GetValue(manifest), result.GetValue(list));
             if (Misuse(request) is { } problem)
                 result.AddError(problem);
         });
@@ -56,7 +58,7 @@ internal static class WeightsDownloadCommand
 
     private static string? Misuse(Request request)
     {
-        // A misspelt option, which the argument reports.
+        // A misspelt option, which the argument's check reports.
         if (request.Name?.StartsWith('-') == true)
             return null;
         if (request.List)

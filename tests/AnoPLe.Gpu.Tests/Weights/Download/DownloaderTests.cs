@@ -56,6 +56,18 @@ public sealed class DownloaderTests : IDisposable
     }
 
     [Fact]
+    public async Task The_record_decides_where_only_the_first_digits_are_published_and_not_where_all_are()
+    {
+        using FileServer server = new(new Answer { Content = content });
+        string hash = Sha256(content), other = hash[..63] + (hash[63] == '0' ? '1' : '0');
+        DownloadedFile file = await test.Run(Entry(server));
+        File.WriteAllText(file.Record, File.ReadAllText(file.Record).Replace(hash, other, StringComparison.Ordinal));
+        await test.Fails(DownloadFailure.WrongHash, Entry(server, hash[..8]), null, hash, other, file.Record);
+        Assert.Equal(HashCheck.Published, (await test.Run(Entry(server, hash))).Check);
+        Assert.Single(server.Requests);
+    }
+
+    [Fact]
     public async Task A_wrong_file_is_deleted_and_never_placed()
     {
         using FileServer server = new(new Answer { Content = content });
