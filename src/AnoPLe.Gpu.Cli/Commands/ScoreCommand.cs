@@ -75,6 +75,8 @@ internal static class ScoreCommand
         {
             throw new CancelledException($"{scored.Count} of {items.Count} images were scored; their lines stand above.");
         }
+        if (scored.Count == 0)
+            SayHead(terminal, className, calibration);
         terminal.ShowJson(new ScoreJson(Path.GetFullPath(request.Detector), className, calibration.Threshold, model.ToJson(), scored, skipped));
         if (panels is not null)
             terminal.Say($"Heat maps (image | map | overlay): {request.HeatMaps}; {panels.Legend}");
