@@ -34,14 +34,13 @@ internal sealed unsafe class AlignedMemory : SafeHandleZeroOrMinusOneIsInvalid
         }
         try
         {
-            SetHandle((nint)NativeMemory.AlignedAlloc((nuint)bytes, (nuint)HugePages.Alignment(bytes, Alignment)));
+            SetHandle((nint)NativeMemory.AlignedAlloc((nuint)bytes, Alignment));
         }
         catch (OutOfMemoryException e)
         {
             Interlocked.Add(ref bytesInUse, -bytes);
             throw OutOfMemory(name, available, e);
         }
-        HugePages.Advise(handle, bytes);
         GC.AddMemoryPressure(bytes);
         Initialise(count);
     }

@@ -16,10 +16,10 @@ internal readonly record struct ChildUsage(double Seconds, double CpuSeconds, do
 /// <param name="arguments">Its arguments.</param>
 internal sealed class ChildProcess(string command, string[] arguments)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(4);
 
     /// <summary>Runs it to its end. Its output is read and thrown away.</summary>
-    /// <param name="watchMemory">Read memory and processor time every millisecond, which disturbs the clock.</param>
+    /// <param name="watchMemory">Read memory and processor time every few milliseconds, which disturbs the clock.</param>
     /// <exception cref="InvalidDataException">It failed; the message holds what it wrote.</exception>
     public ChildUsage Run(bool watchMemory)
     {

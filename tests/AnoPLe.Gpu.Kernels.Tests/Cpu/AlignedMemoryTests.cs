@@ -41,33 +41,4 @@ public sealed class AlignedMemoryTests
         Assert.Throws<ObjectDisposedException>(() => backend.Download(x));
         Assert.Throws<ObjectDisposedException>(() => backend.L2Normalize.Forward(view, view));
     }
-
-    [Theory]
-    [InlineData(1000)]
-    [InlineData(HugePages.Size / 4 - AlignedMemory.Slack)]
-    [InlineData(HugePages.Size / 2 - AlignedMemory.Slack - 1)]
-    [InlineData(HugePages.Size / 2)]
-    [InlineData(3 * HugePages.Size + 12345)]
-    public unsafe void Large_and_small_blocks_are_aligned_and_hold_what_is_written(int count)
-    {
-        using var memory = new AlignedMemory("block", count);
-        int boundary = OperatingSystem.IsLinux() && sizeof(float) * (count + AlignedMemory.Slack) >= 2 * HugePages.Size ? HugePages.Size : 64;
-        Assert.Equal(0, (nint)memory.Pointer % boundary);
-        var floats = new Span<float>(memory.Pointer, count + AlignedMemory.Slack);
-        Assert.Equal(-1, floats[count..].IndexOfAnyExcept(0f));
-        for (int i = 0; i < floats.Length; i++)
-            floats[i] = i;
-        for (int i = 0; i < floats.Length; i++)
-            if (floats[i] != i)
-                Assert.Fail($"element {i} is {floats[i]}");
-    }
-
-    [Fact]
-    public void Advice_on_memory_that_holds_no_whole_huge_page_is_none()
-    {
-        // Addresses that belong to nobody: the hint would fail there, or worse, if it were given.
-        HugePages.Advise(HugePages.Size + 1, HugePages.Size);
-        HugePages.Advise(HugePages.Size - 64, 64);
-        Assert.Equal(64, HugePages.Alignment(2 * HugePages.Size - 1, otherwise: 64));
-    }
 }
