@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -12,7 +13,7 @@ namespace AnoPLe.Gpu.Benchmarks.Cold;
 internal readonly record struct ChildUsage(double Seconds, double CpuSeconds, double PeakMib, double PeakAnonymousMib, double PeakFileMib);
 
 /// <summary>A command that is started again and again.</summary>
-/// <param name="command">An executable, or an assembly for the dotnet host that runs this process's kind.</param>
+/// <param name="command">An executable, or an assembly for the dotnet host.</param>
 /// <param name="arguments">Its arguments.</param>
 internal sealed class ChildProcess(string command, string[] arguments)
 {
@@ -20,7 +21,7 @@ internal sealed class ChildProcess(string command, string[] arguments)
 
     /// <summary>Runs it to its end. Its output is read and thrown away.</summary>
     /// <param name="watchMemory">Read memory and processor time every few milliseconds, which disturbs the clock.</param>
-    /// <exception cref="InvalidDataException">It failed; the message holds what it wrote.</exception>
+    /// <exception cref="InvalidDataException">It could not be started, or failed; then the message holds what it wrote.</exception>
     public ChildUsage Run(bool watchMemory)
     {
         bool isAssembly = command.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
@@ -30,7 +31,7 @@ internal sealed class ChildProcess(string command, string[] arguments)
             RedirectStandardError = true,
         };
         long begin = Stopwatch.GetTimestamp();
-        using var process = Process.Start(start)!;
+        using var process = Start(start);
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         ChildUsage peak = default;
@@ -42,6 +43,18 @@ internal sealed class ChildProcess(string command, string[] arguments)
         if (process.ExitCode != 0)
             throw new InvalidDataException($"{command} {string.Join(' ', arguments)} ended with exit code {process.ExitCode}: {errors.Result.Trim()} {output.Result.Trim()}");
         return peak with { Seconds = seconds };
+    }
+
+    private static Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new InvalidDataException($"{start.FileName} could not be started: {e.Message} Name an executable or an assembly with --anople.", e);
+        }
     }
 
     private static ChildUsage Look(Process process, ChildUsage before)
@@ -59,7 +72,7 @@ internal sealed class ChildProcess(string command, string[] arguments)
                     else if (line.StartsWith("RssFile:", StringComparison.Ordinal))
                         file = Mebibytes(line);
         }
-        catch (Exception e) when (e is InvalidOperationException or IOException or System.ComponentModel.Win32Exception)
+        catch (Exception e) when (e is InvalidOperationException or IOException or Win32Exception)
         {
             // It ended between two looks: what was seen until then stands.
         }

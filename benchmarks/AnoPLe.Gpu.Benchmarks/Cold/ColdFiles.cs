@@ -44,11 +44,11 @@ internal sealed class ColdFiles : IDisposable
 
     /// <summary>Makes them.</summary>
     /// <param name="model">Configuration.</param>
-    /// <param name="keptIn">A folder to keep them in and to take them from where they are there already; null for a temporary one.</param>
+    /// <param name="keptIn">A folder to keep them in, under the model's name, and to take them from where they are there already; null for a temporary one.</param>
     public static ColdFiles Create(string model, string? keptIn)
     {
         var config = ClipConfig.Find(model);
-        string folder = keptIn is null ? Directory.CreateTempSubdirectory("anople-cold-").FullName : Directory.CreateDirectory(keptIn).FullName;
+        string folder = keptIn is null ? Directory.CreateTempSubdirectory("anople-cold-").FullName : Directory.CreateDirectory(Path.Combine(keptIn, Path.GetFileNameWithoutExtension(model))).FullName;
         var files = new ColdFiles(folder, keptIn is null, config);
         try
         {
