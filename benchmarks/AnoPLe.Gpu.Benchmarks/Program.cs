@@ -1,14 +1,21 @@
+using AnoPLe.Gpu.Benchmarks.Cold;
 using AnoPLe.Gpu.Benchmarks.Model;
 using AnoPLe.Gpu.Benchmarks.Ort;
 using BenchmarkDotNet.Running;
 
 namespace AnoPLe.Gpu.Benchmarks;
 
-/// <summary>BenchmarkDotNet's own command line, compare-ort and train-step.</summary>
+/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold and train-step.</summary>
 internal static class Program
 {
-    private static async Task<int> Main(string[] args)
+    // The measured process of compare-cold loads nothing of what the other commands need.
+    private static Task<int> Main(string[] args) => args is [OrtOnce.Mode, var model, var image, var size, var threads]
+        ? Task.FromResult(OrtOnce.Run(model, image, size, threads)) : Run(args);
+
+    private static async Task<int> Run(string[] args)
     {
+        if (args is ["compare-cold", .. var coldRest])
+            return await CompareColdCommand.Run(coldRest);
         if (args is ["compare-ort", .. var rest])
             return await CompareOrtCommand.Run(rest);
         if (args is ["train-step", .. var trainRest])

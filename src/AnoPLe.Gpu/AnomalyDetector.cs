@@ -29,6 +29,7 @@ public sealed class AnomalyDetector : IDisposable
     private readonly InferenceModel model;
     private readonly MemoryBank?[] banks;
     private readonly Dictionary<int, ScoringPass> passes = [];
+    private Action? checkWeights;
     private bool disposed;
 
     // The caller holds the backend's gate.
@@ -231,6 +232,7 @@ public sealed class AnomalyDetector : IDisposable
     public void Trace(RgbImage image, string path, string? className = null)
     {
         ArgumentNullException.ThrowIfNull(image);
+        CheckWeights();
         int k = IndexOf(className ?? (state.Classes.Count == 1 ? ClassName : throw SeveralClasses()));
         lock (clip.Backend.Gate)
         {
@@ -264,6 +266,7 @@ public sealed class AnomalyDetector : IDisposable
             pass.Encode(images);
             scores = pass.Score(banks[k], k);
         }
+        CheckWeights();
         float threshold = state.Classes[k].Calibration.Threshold;
         return [.. images.Select((_, i) => Result(scores.Scores[i], new AnomalyMap(S, S, scores.Maps.AsSpan(i * S * S, S * S).ToArray()), scores.TextScores[i], threshold))];
     }
@@ -282,10 +285,37 @@ public sealed class AnomalyDetector : IDisposable
     /// <summary>Reads a detector written by <see cref="Save"/>. The file is validated whole before anything is used.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, of a newer format, or was made with other CLIP weights.</exception>
-    public static AnomalyDetector Load(string path, ClipModel clip)
+    public static AnomalyDetector Load(string path, ClipModel clip) => Load(path, clip, deferWeightsCheck: false);
+
+    /// <summary>
+    /// Like <see cref="Load(string, ClipModel)"/>, but for a program that wants its first result soon: the hash of the weights, which takes
+    /// reading all of them, may be computed on another thread while the first images are scored.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="clip">The model.</param>
+    /// <param name="deferWeightsCheck">
+    /// Whether other weights are refused by the first call that would hand out a result, <c>Score</c> or <c>Trace</c>, with the same <see cref="InvalidDataException"/>.
+    /// No result of other weights is handed out either way.
+    /// </param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, of a newer format, or was made with other CLIP weights.</exception>
+    public static AnomalyDetector Load(string path, ClipModel clip, bool deferWeightsCheck)
     {
         ArgumentNullException.ThrowIfNull(clip);
-        return Create(clip, DetectorFile.Load(path, clip));
+        if (deferWeightsCheck)
+            clip.BeginWeightsHash();
+        DetectorState state = DetectorFile.Load(path, clip, waitForHash: !deferWeightsCheck);
+        AnomalyDetector detector = Create(clip, state);
+        if (deferWeightsCheck)
+            detector.checkWeights = () => DetectorFile.CheckWeights(path, state.WeightsHash, clip);
+        return detector;
+    }
+
+    // Before anything that was computed leaves. Once it has passed it stays passed; several threads may come here at once.
+    private void CheckWeights()
+    {
+        checkWeights?.Invoke();
+        checkWeights = null;
     }
 
     private static AnomalyDetector Create(ClipModel clip, DetectorState state)

@@ -31,7 +31,8 @@ internal static class InterleavedTiming
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    private static double Median(double[] values)
+    /// <summary>The middle value, or the mean of the middle two. Sorts the array.</summary>
+    public static double Median(double[] values)
     {
         Array.Sort(values);
         int middle = values.Length / 2;

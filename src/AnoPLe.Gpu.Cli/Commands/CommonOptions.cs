@@ -144,6 +144,8 @@ internal static partial class CommonOptions
         Backend? backend = null;
         try
         {
+            // Every command that opens a model makes or loads a detector, which asks for the hash.
+            opened.BeginHash();
             backend = Backends.Open(device, threads);
             return new LoadedModel(ClipModel.Create(opened, backend), backend, opened);
         }

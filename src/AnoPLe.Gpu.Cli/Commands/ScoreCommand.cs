@@ -49,20 +49,21 @@ internal static class ScoreCommand
         foreach (string path in request.Images)
             items.AddRange(ImageFiles.ToScore(path));
         using var model = CommonOptions.OpenModel(request.Weights, request.Device, request.Threads);
-        using var detector = AnomalyDetector.Load(request.Detector, model.Clip);
+        // The weights are still being hashed; other ones are refused before the first score is known.
+        using var detector = AnomalyDetector.Load(request.Detector, model.Clip, deferWeightsCheck: true);
         string className = Choose(detector, request);
         Calibration calibration = detector.CalibrationOf(className);
         string? folder = request.HeatMaps is null ? null : OutputFiles.Folder(request.HeatMaps);
         terminal.Note($"Model: {model.Describe()}");
         HeatMapFolder? panels = folder is null ? null : new HeatMapFolder(folder, calibration, detector.TrainingOptions is not null);
-        terminal.Say(string.Create(CultureInfo.InvariantCulture, $"{className}: anomalous above {calibration.Threshold:G4}"));
-        terminal.Say($"{"score",9}  {"verdict",-9}  {"text",5}  image");
         List<ImageJson> scored = [];
         try
         {
             foreach (var batch in TestImages.Batches(items, Broken, cancellation))
             {
                 var results = detector.Score([.. batch.Select(test => test.Image)], className, cancellation);
+                if (scored.Count == 0)
+                    SayHead(terminal, className, calibration);
                 foreach (var (test, result) in batch.Zip(results))
                 {
                     scored.Add(ToJson(test, result, panels?.Write(test.Item.Name, test.Image, test.Mask is { IsDefective: true } mask ? mask : null, result.Map)));
@@ -75,6 +76,8 @@ internal static class ScoreCommand
         {
             throw new CancelledException($"{scored.Count} of {items.Count} images were scored; their lines stand above.");
         }
+        if (scored.Count == 0)
+            SayHead(terminal, className, calibration);
         terminal.ShowJson(new ScoreJson(Path.GetFullPath(request.Detector), className, calibration.Threshold, model.ToJson(), scored, skipped));
         if (panels is not null)
             terminal.Say($"Heat maps (image | map | overlay): {request.HeatMaps}; {panels.Legend}");
@@ -87,6 +90,12 @@ internal static class ScoreCommand
             skipped.Add(image);
             terminal.Problem(image.Reason);
         }
+    }
+
+    private static void SayHead(Terminal terminal, string className, Calibration calibration)
+    {
+        terminal.Say(string.Create(CultureInfo.InvariantCulture, $"{className}: anomalous above {calibration.Threshold:G4}"));
+        terminal.Say($"{"score",9}  {"verdict",-9}  {"text",5}  image");
     }
 
     // As the detector spells it: "_" counts as a space.

@@ -64,6 +64,9 @@ public sealed class ClipModel : IDisposable
     /// <summary>SHA-256 of the weights, hexadecimal: a detector fitted with other weights is refused.</summary>
     public string WeightsHash => weights.Hash;
 
+    /// <summary>Begins to compute <see cref="WeightsHash"/> on another thread, unless that has begun.</summary>
+    internal void BeginWeightsHash() => weights.BeginHash();
+
     /// <summary>exp(logit_scale): the temperature CLIP was trained with, usually 100.</summary>
     public float ImageTemperature => MathF.Exp(weights.LogitScale);
 

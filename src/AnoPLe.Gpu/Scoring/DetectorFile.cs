@@ -55,24 +55,50 @@ internal static class DetectorFile
     }
 
     /// <summary>Reads and checks a file against the model it is to run with.</summary>
-    public static DetectorState Load(string path, ClipModel clip)
+    /// <param name="path">The file.</param>
+    /// <param name="clip">The model.</param>
+    /// <param name="waitForHash">False to leave <see cref="CheckWeights"/> to the caller, while the hash of the weights is still being computed.</param>
+    public static DetectorState Load(string path, ClipModel clip, bool waitForHash)
     {
         using var file = SafetensorsFile.Open(path);
         var read = new DetectorFileReader(path, file.Metadata, "a detector", "Fit or train the detector again");
         read.Check(read.Text("format") == Format, $"is not a detector (its format is '{read.Text("format")}', expected '{Format}')");
-        int version = read.Json<int>("version");
+        int version = read.Json("version", DetectorJson.Default.Int32);
         read.Check(version == Version, $"has format version {version}, this program reads {Version}: update it, or make the detector again");
         string hash = read.Text("weights_sha256");
-        read.Check(hash == clip.WeightsHash,
-            $"was made with other CLIP weights (SHA-256 {hash}, the loaded ones have {clip.WeightsHash}): load those weights, or make the detector again");
+        if (waitForHash)
+            CheckWeights(path, hash, clip);
+        try
+        {
+            return Read(read, file, hash, clip);
+        }
+        catch (InvalidDataException) when (!waitForHash)
+        {
+            // A file for other weights may well not fit; that they are others is the better message.
+            CheckWeights(path, hash, clip);
+            throw;
+        }
+    }
+
+    /// <summary>Checks that a detector's weights are those of the model. Waits until their hash is known.</summary>
+    /// <exception cref="InvalidDataException">They are others.</exception>
+    public static void CheckWeights(string path, string hash, ClipModel clip)
+    {
+        if (hash != clip.WeightsHash)
+            throw new InvalidDataException(
+                $"{path} was made with other CLIP weights (SHA-256 {hash}, the loaded ones have {clip.WeightsHash}): load those weights, or make the detector again.");
+    }
+
+    private static DetectorState Read(DetectorFileReader read, SafetensorsFile file, string hash, ClipModel clip)
+    {
         read.Check(read.Text("preprocessing") == PreprocessingName,
             $"was made with another preprocessing ('{read.Text("preprocessing")}', this program does '{PreprocessingName}'): make the detector again");
         var trained = TrainedStateFile.Read(read, file, clip);
-        int[] layers = read.Json<int[]>("memory_layers");
+        int[] layers = read.Json("memory_layers", DetectorJson.Default.Int32Array);
         read.Check((layers.Length > 0 || trained is { Options.UseMemoryBank: false }) && layers.All(l => l >= 1 && l <= clip.Config.VisionLayers)
             && layers.SequenceEqual(layers.Distinct().Order()),
             $"has memory layers [{string.Join(", ", layers)}], expected ascending blocks of 1 to {clip.Config.VisionLayers}");
-        string[] names = read.Json<string[]>("class_names");
+        string[] names = read.Json("class_names", DetectorJson.Default.StringArray);
         read.Check(names.Length is >= 1 and <= MostClasses && names.Distinct().Count() == names.Length, $"has {names.Length} classes, expected 1 to {MostClasses} different ones");
         return new DetectorState
         {
@@ -88,9 +114,9 @@ internal static class DetectorFile
 
     private static ClassState[] ReadClasses(DetectorFileReader read, SafetensorsFile file, string[] names, int[] layers, int C)
     {
-        string[] thresholds = read.Json<string[]>("thresholds"), sources = read.Json<string[]>("threshold_sources");
-        float[][] scores = read.Json<float[][]>("normal_scores");
-        Shot[][] shots = read.Json<Shot[][]>("shots");
+        string[] thresholds = read.Json("thresholds", DetectorJson.Default.StringArray), sources = read.Json("threshold_sources", DetectorJson.Default.StringArray);
+        float[][] scores = read.Json("normal_scores", DetectorJson.Default.SingleArrayArray);
+        Shot[][] shots = read.Json("shots", DetectorJson.Default.ShotArrayArray);
         read.Check(thresholds.Length == names.Length && sources.Length == names.Length && scores.Length == names.Length && shots.Length == names.Length,
             $"has {names.Length} classes, {thresholds.Length} thresholds, {sources.Length} sources, {scores.Length} lists of scores and {shots.Length} of shots, expected as many of each");
         return [.. names.Select((name, k) => new ClassState(name, [.. layers.Select(layer => read.Rows(file, BankName(k, layer), C))],

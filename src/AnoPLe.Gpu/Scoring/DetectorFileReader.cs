@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
 using AnoPLe.Gpu.Weights;
@@ -32,7 +33,7 @@ internal sealed class DetectorFileReader(string path, IReadOnlyDictionary<string
     }
 
     /// <summary>A metadata field holding JSON.</summary>
-    public T Json<T>(string field) => Parsed(field, text => JsonSerializer.Deserialize<T>(text) ?? throw new JsonException("null"));
+    public T Json<T>(string field, JsonTypeInfo<T> type) => Parsed(field, text => JsonSerializer.Deserialize(text, type) ?? throw new JsonException("null"));
 
     /// <summary>A metadata field in a form of ours.</summary>
     public T Parsed<T>(string field, Func<string, T> parse)

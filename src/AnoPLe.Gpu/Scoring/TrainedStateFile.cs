@@ -46,7 +46,7 @@ internal static class TrainedStateFile
         {
             read.Check(false, $"has training options that do not fit this model: {e.Message.TrimEnd('.')}");
         }
-        int depth = options.VisualPromptLength > 0 ? options.DepthFor(config) : 0, steps = read.Json<int>("training_steps");
+        int depth = options.VisualPromptLength > 0 ? options.DepthFor(config) : 0, steps = read.Json("training_steps", DetectorJson.Default.Int32);
         read.Check(steps >= 0, $"has {steps} training steps, expected 0 or more");
         float temperature = read.Number("image_temperature", read.Text("image_temperature"));
         read.Check(temperature > 0, $"has an image temperature of {temperature}, expected a positive number");

@@ -39,7 +39,7 @@ internal static class CheckpointFile
         foreach (var (field, expected) in Identity(run))
             read.Check(read.Text(field) == expected, $"belongs to another training: its {field} is {Shorten(read.Text(field))}, this one's is {Shorten(expected)}. " +
                 "Go on with the same options and images, or choose another checkpoint file");
-        int step = read.Json<int>("step");
+        int step = read.Json("step", DetectorJson.Default.Int32);
         StepLosses[] losses = read.Parsed("losses", TrainingJson.Losses);
         read.Check(step >= 0 && step <= run.Steps && losses.Length == step, $"is at step {step} with {losses.Length} losses, expected 0 to {run.Steps} and as many");
         // Everything is read and checked before anything is changed.

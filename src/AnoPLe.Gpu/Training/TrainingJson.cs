@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AnoPLe.Gpu.Scoring;
 
 namespace AnoPLe.Gpu.Training;
 
@@ -27,6 +28,6 @@ internal static class TrainingJson
     /// <summary>Reads <see cref="Text(IEnumerable{StepLosses})"/>.</summary>
     /// <exception cref="JsonException">Malformed.</exception>
     public static StepLosses[] Losses(string text) =>
-        [.. (JsonSerializer.Deserialize<double[][]>(text) ?? throw new JsonException("null")).Select(l => l is { Length: 5 }
+        [.. (JsonSerializer.Deserialize(text, DetectorJson.Default.DoubleArrayArray) ?? throw new JsonException("null")).Select(l => l is { Length: 5 }
             ? new StepLosses(l[0], l[1], l[2], l[3], l[4]) : throw new JsonException("Losses are five numbers each."))];
 }

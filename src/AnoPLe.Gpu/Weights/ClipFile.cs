@@ -89,6 +89,28 @@ internal sealed class ClipFile
         }
     }
 
+    /// <summary>Like <see cref="Floats"/>, but mapped only while the window is open.</summary>
+    public FloatWindow OpenWindow(string canonical) =>
+        ClipTensorNames.Of(Naming!.Value, canonical).Form == SourceForm.Copy && Parts(canonical) is [{ Count: <= int.MaxValue } part]
+            ? File.OpenWindow(part.Name, 0, (int)part.Count) : FloatWindow.Of(Floats(canonical));
+
+    /// <summary>The same values piece by piece, in order, each mapped only while it is read.</summary>
+    public void Scan(string canonical, Action<ReadOnlySpan<float>> piece)
+    {
+        const int Piece = 1 << 22; // 16 MiB
+        if (ClipTensorNames.Of(Naming!.Value, canonical).Form == SourceForm.Transpose)
+        {
+            piece(Floats(canonical));
+            return;
+        }
+        foreach (SafetensorsTensor part in Parts(canonical))
+            for (long start = 0; start < part.Count; start += Piece)
+            {
+                using FloatWindow window = File.OpenWindow(part.Name, start, (int)Math.Min(Piece, part.Count - start));
+                piece(window.Values);
+            }
+    }
+
     /// <summary>Number of blocks of a tower: one more than the largest block number among the names.</summary>
     public int Layers(bool vision)
     {

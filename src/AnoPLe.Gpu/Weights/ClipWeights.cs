@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -17,7 +18,8 @@ public abstract class ClipWeights : IDisposable
     private readonly Dictionary<string, ClipTensor> byName = new(StringComparer.Ordinal);
     private readonly Lazy<string> hash;
     private readonly Lazy<float> logitScale;
-    private bool disposed;
+    private Thread? hashing;
+    private volatile bool disposed;
 
     private protected ClipWeights(string source, ClipConfig config, IReadOnlyList<string> notes)
     {
@@ -48,10 +50,36 @@ public abstract class ClipWeights : IDisposable
 
     /// <summary>
     /// SHA-256, in lower-case hex, of the configuration's JSON and of every tensor's name, shape and values as little-endian F32. The same model has
-    /// the same hash under every naming scheme and every element type that holds its values exactly. Computed on first use: it reads
-    /// everything.
+    /// the same hash under every naming scheme and every element type that holds its values exactly. Computed on first use, which reads
+    /// everything, unless <see cref="BeginHash"/> has begun.
     /// </summary>
+    /// <exception cref="InvalidDataException">A tensor holds NaN or an infinity.</exception>
+    /// <exception cref="ObjectDisposedException">The weights were disposed before it was known.</exception>
     public string Hash => hash.Value;
+
+    /// <summary>
+    /// Begins to compute <see cref="Hash"/> on a thread of its own. Fitting and loading a detector ask for it, so a program that will do either
+    /// and begins early finds it done once the model is on the device. What fails meanwhile is thrown by <see cref="Hash"/>.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The weights were disposed.</exception>
+    public void BeginHash()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var thread = new Thread(Compute) { IsBackground = true, Name = "AnoPLe weights hash" };
+        if (!hash.IsValueCreated && Interlocked.CompareExchange(ref hashing, thread, null) is null)
+            thread.Start();
+
+        void Compute()
+        {
+            try
+            {
+                _ = hash.Value;
+            }
+            catch (Exception) // kept, and thrown again to whoever asks for the hash
+            {
+            }
+        }
+    }
 
     /// <summary>Opens a weights file and checks that it holds a whole CLIP model: names, shapes, element types.</summary>
     /// <param name="path">A safetensors file under OpenAI's, open_clip's or Hugging Face's names.</param>
@@ -82,6 +110,25 @@ public abstract class ClipWeights : IDisposable
         return values;
     }
 
+    /// <summary>Like <see cref="Floats"/>, but a mapped tensor counts as this process's memory only until the window is disposed.</summary>
+    internal FloatWindow OpenWindow(string name)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        bool known = byName.TryGetValue(name, out ClipTensor? tensor);
+        Require.That(known, $"'{name}' is no tensor of {Source}. ClipTensors.All lists the names.");
+        FloatWindow window = OpenWindowCore(tensor!);
+        try
+        {
+            CheckFinite(name, window.Values);
+            return window;
+        }
+        catch
+        {
+            window.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Rows of the token embedding, one after another; reads only these.</summary>
     /// <param name="ids">Token ids.</param>
     /// <param name="destination">Exactly ids.Length * TextWidth floats.</param>
@@ -107,6 +154,8 @@ public abstract class ClipWeights : IDisposable
         if (disposed)
             return;
         disposed = true;
+        // It stops at its next piece, and must not find its file gone.
+        hashing?.Join();
         Dispose(true);
         GC.SuppressFinalize(this);
     }
@@ -116,9 +165,15 @@ public abstract class ClipWeights : IDisposable
 
     private protected abstract ReadOnlySpan<float> FloatsCore(ClipTensor tensor);
 
+    private protected abstract FloatWindow OpenWindowCore(ClipTensor tensor);
+
+    // The values in order, piece by piece.
+    private protected abstract void ScanCore(ClipTensor tensor, Action<ReadOnlySpan<float>> piece);
+
     private protected abstract void TokenEmbeddingRowCore(int id, Span<float> destination);
 
-    // x * 0 is NaN for NaN and infinities, and NaN stays in the sum.
+    // x * 0 is NaN for NaN and infinities, and NaN stays in the sum. Optimised at once: the first call already has megabytes to check.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CheckFinite(string name, ReadOnlySpan<float> values)
     {
         Vector<float> sum = Vector<float>.Zero;
@@ -136,17 +191,24 @@ public abstract class ClipWeights : IDisposable
     {
         using IncrementalHash sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         sha.AppendData(Encoding.UTF8.GetBytes($"clip 1\n{Config.ToJson()}"));
-        const int Piece = 1 << 20;
         foreach (ClipTensor tensor in Tensors)
         {
             sha.AppendData(Encoding.UTF8.GetBytes($"{tensor.Name} {tensor.Shape}\n"));
-            ReadOnlySpan<float> values = Floats(tensor.Name);
-            if (!BitConverter.IsLittleEndian)
-                values = Swapped(values);
-            for (int done = 0; done < values.Length; done += Piece)
-                sha.AppendData(MemoryMarshal.AsBytes(values[done..Math.Min(done + Piece, values.Length)]));
+            ScanCore(tensor, values => Append(sha, tensor.Name, values));
         }
         return Convert.ToHexStringLower(sha.GetHashAndReset());
+    }
+
+    private void Append(IncrementalHash sha, string name, ReadOnlySpan<float> values)
+    {
+        const int Piece = 1 << 17; // half a MiB stays in cache between the check and the hash
+        for (int done = 0; done < values.Length; done += Piece)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            ReadOnlySpan<float> piece = values[done..Math.Min(done + Piece, values.Length)];
+            CheckFinite(name, piece);
+            sha.AppendData(MemoryMarshal.AsBytes(BitConverter.IsLittleEndian ? piece : Swapped(piece)));
+        }
     }
 
     private static float[] Swapped(ReadOnlySpan<float> values)

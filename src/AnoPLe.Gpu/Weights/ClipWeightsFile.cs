@@ -78,6 +78,10 @@ internal sealed class ClipWeightsFile : ClipWeights
 
     private protected override ReadOnlySpan<float> FloatsCore(ClipTensor tensor) => file.Floats(tensor.Name);
 
+    private protected override FloatWindow OpenWindowCore(ClipTensor tensor) => file.OpenWindow(tensor.Name);
+
+    private protected override void ScanCore(ClipTensor tensor, Action<ReadOnlySpan<float>> piece) => file.Scan(tensor.Name, piece);
+
     // The token embedding is one tensor under every scheme.
     private protected override void TokenEmbeddingRowCore(int id, Span<float> destination) =>
         file.File.ReadFloats(file.Parts(ClipTensors.TokenEmbedding)[0].Name, (long)id * destination.Length, destination);

@@ -12,6 +12,10 @@ internal sealed class RandomClipWeights(ClipConfig config, ulong seed) : ClipWei
         return values;
     }
 
+    private protected override FloatWindow OpenWindowCore(ClipTensor tensor) => FloatWindow.Of(FloatsCore(tensor));
+
+    private protected override void ScanCore(ClipTensor tensor, Action<ReadOnlySpan<float>> piece) => piece(FloatsCore(tensor));
+
     private protected override void TokenEmbeddingRowCore(int id, Span<float> destination) =>
         ClipWeightsInit.FillPart(Config, seed, ClipTensors.TokenEmbedding, (long)id * destination.Length, destination);
 

@@ -16,7 +16,8 @@ public sealed class SafetensorsFile : IDisposable
     private readonly MemoryMappedFile? mapping;
     private readonly MemoryMappedViewAccessor? view;
     private readonly unsafe byte* data;
-    private bool disposed;
+    private readonly long dataStart;
+    private volatile bool disposed;
 
     private unsafe SafetensorsFile(string path, FileStream stream)
     {
@@ -27,6 +28,7 @@ public sealed class SafetensorsFile : IDisposable
         byte[] json = new byte[length];
         stream.ReadExactly(json);
         SafetensorsHeader header = SafetensorsHeader.Parse(path, json, FileBytes);
+        dataStart = header.DataStart;
         Tensors = header.Tensors;
         Metadata = header.Metadata;
         foreach (SafetensorsTensor tensor in Tensors)
@@ -150,6 +152,30 @@ public sealed class SafetensorsFile : IDisposable
             return false;
         floats = new MappedFloats(this, (float*)(data + tensor.Offset), SmallCount(tensor)).Memory;
         return true;
+    }
+
+    /// <summary>
+    /// Consecutive elements as floats in a mapping of their own, which ends with the window. Pages of a mapping count as memory of this process
+    /// from their first use on: who reads much and keeps nothing reads through windows. What is not F32 at a multiple of 4 is converted into new memory.
+    /// </summary>
+    /// <param name="name">A float tensor.</param>
+    /// <param name="start">First element.</param>
+    /// <param name="count">Number of elements.</param>
+    /// <exception cref="InvalidDataException">No such tensor, or no float type.</exception>
+    /// <exception cref="ArgumentException">The range does not lie inside the tensor.</exception>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
+    internal FloatWindow OpenWindow(string name, long start, int count)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        SafetensorsTensor tensor = Find(name);
+        if (!tensor.Type.IsFloat())
+            throw WrongType(tensor, "F32, F16, BF16 or F64");
+        Require.That(start >= 0 && count >= 0 && start <= tensor.Count - count,
+            $"Elements {start} to {start + count} do not lie inside {tensor}, which has {tensor.Count}.");
+        if (count == 0)
+            return FloatWindow.Of([]);
+        int size = tensor.Type.Bits() / 8;
+        return FloatWindow.Map(mapping!, dataStart + tensor.Offset + start * size, tensor.Type, count);
     }
 
     /// <summary>An I64, I32, I16, I8, U32, U16, U8 or BOOL tensor as 64-bit integers.</summary>

@@ -65,9 +65,15 @@ public sealed class ScoreCommandTests(SmallData data)
         Assert.Equal(["maps/000-2.png", "maps/000.png"], folder.Files());
     }
 
-    [Fact]
-    public async Task A_detector_of_other_weights_is_refused()
-        => (await Anople.Run("score", data.Detector, data.Category("test"), "--weights", data.OtherWeights)).FailedWith("fabric.anople", "other CLIP weights");
+    [Theory]
+    [InlineData()]
+    [InlineData("--json")]
+    public async Task A_detector_of_other_weights_is_refused_before_anything_is_printed(params string[] options)
+    {
+        var result = await Anople.Run(["score", data.Detector, data.Category("test"), "--weights", data.OtherWeights, .. options]);
+        result.FailedWith("fabric.anople", "other CLIP weights");
+        Assert.Empty(result.Out);
+    }
 
     [Fact]
     public async Task Weights_are_no_detector()
