@@ -47,7 +47,7 @@ public abstract class Checkpoint : IDisposable
     public static Checkpoint Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return new SafetensorsCheckpoint(SafetensorsFile.Open(path));
+        return CheckpointFormat.Open(path);
     }
 
     /// <summary>
