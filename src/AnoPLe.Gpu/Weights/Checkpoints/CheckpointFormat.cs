@@ -21,19 +21,14 @@ internal static class CheckpointFormat
             Span<byte> start = stackalloc byte[LegacyText.Length];
             start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
             stream.Position = 0;
-            if (IsZip(start))
-            {
-                kept = true;
-                return TorchZip.Open(path, stream);
-            }
-            if (IsPickle(start))
-            {
-                TorchLegacy legacy = TorchLegacy.Open(path, stream);
-                kept = true;
-                return legacy;
-            }
-            if (IsJson(start))
+            if (file != path || IsJson(start))
                 return ShardedSafetensors.Open(path, file, stream);
+            if (IsZip(start) || IsPickle(start))
+            {
+                Checkpoint torch = IsZip(start) ? TorchZip.Open(path, stream) : TorchLegacy.Open(path, stream);
+                kept = true;
+                return torch;
+            }
         }
         finally
         {

@@ -61,7 +61,7 @@ internal sealed class ShardedSafetensors : Checkpoint
         {
             return SafetensorsFile.Open(System.IO.Path.Combine(folder, name));
         }
-        catch (FileNotFoundException e)
+        catch (Exception e) when (e is FileNotFoundException or PathTooLongException)
         {
             throw new InvalidDataException($"{indexPath}: the shard {ForeignFormat.Quote(name)} is missing in {folder}. Put all shards beside the index.", e);
         }

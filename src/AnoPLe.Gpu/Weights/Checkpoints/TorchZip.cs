@@ -29,7 +29,7 @@ internal sealed class TorchZip : TorchCheckpoint
         this.folder = folder;
     }
 
-    /// <summary>Reads the directory and the pickle. The stream is this object's from now on.</summary>
+    /// <summary>Reads the directory and the pickle. The stream is this object's if it returns.</summary>
     public static TorchZip Open(string path, FileStream file)
     {
         ZipArchive archive = OpenArchive(path, file);
