@@ -80,6 +80,13 @@ public sealed class CheckpointLimitTests : IDisposable
     }
 
     [Fact]
+    public void Long_names_of_classes_are_refused()
+    {
+        PickleBuilder.Zip(folder["class.pt"], PickleBuilder.Dict("k", value => value.Text("__torch__." + new string('m', 5000)).Text("M").Op(Opcode.StackGlobal)), script: true);
+        Refused("class.pt", "mmm….M is not something a tensor file needs");
+    }
+
+    [Fact]
     public void One_list_does_not_make_many_dicts()
     {
         PickleBuilder pickle = new PickleBuilder().With(Opcode.Proto, 2).Name("collections", "OrderedDict").With(Opcode.BinPut, 0).Op(Opcode.EmptyList, Opcode.Mark);

@@ -20,17 +20,18 @@ internal sealed partial class Unpickler
     {
         if (names is not [string module, string name])
             throw Bad($"names a class by {Kind(names[0])} and {Kind(names[1])}, expected two strings", "The file is damaged: copy or download it again");
-        return AllowedGlobals.Find(module, name, script) ?? throw Refused(module, name);
+        // Names are hashed: a long one could be named again and again by a few bytes each.
+        bool plausible = module.Length <= MaxKey && name.Length <= MaxKey;
+        return (plausible ? AllowedGlobals.Find(module, name, script) : null) ?? throw Refused(module, name);
     }
 
     private InvalidDataException Refused(string module, string name)
     {
-        string full = ForeignFormat.Quote($"{Start(module)}.{Start(name)}").Trim('\'');
+        string full = $"{ForeignFormat.Quote(module)[1..^1]}.{ForeignFormat.Quote(name)[1..^1]}";
         return module == "torch" && name.EndsWith("Storage", StringComparison.Ordinal)
             ? Bad($"{full} is no storage that is read here", "Save the tensors as float, half, bfloat16, double or whole numbers: torch.save(model.float().state_dict(), ...)")
             : Bad($"{full} is not something a tensor file needs; refusing to interpret it",
                 "Nothing of the file was run. If you trust it, let Python save its tensors alone: torch.save(model.state_dict(), \"weights.pt\")");
-        static string Start(string text) => text[..Math.Min(text.Length, 100)];
     }
 
     private StorageReference Reference(object? id)

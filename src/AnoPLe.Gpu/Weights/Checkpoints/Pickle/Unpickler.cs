@@ -18,7 +18,7 @@ namespace AnoPLe.Gpu.Weights.Checkpoints.Pickle;
 internal sealed partial class Unpickler(PickleReader reader, bool script, long tensorBytes, Func<StorageReference, PickleStorage> resolve)
 {
     // Longest key of a dict: keys are hashed whenever they are set, and one long key may be set again and again by a few bytes each.
-    private const int MaxKey = 4096;
+    private const int MaxKey = 1024;
 
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private static readonly object True = true, False = false;
