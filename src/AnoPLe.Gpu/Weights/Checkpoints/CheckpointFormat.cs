@@ -53,11 +53,14 @@ internal static class CheckpointFormat
 
     private static bool IsZip(ReadOnlySpan<byte> start) => start.StartsWith("PK\x03\x04"u8) || start.StartsWith("PK\x05\x06"u8);
 
-    private static bool IsPickle(ReadOnlySpan<byte> start) => start.SequenceEqual(LegacyText) || (start.Length >= 2 && start[0] == 0x80 && start[1] <= 5 && !IsSafetensors(start));
+    private static bool IsPickle(ReadOnlySpan<byte> start) =>
+        start.SequenceEqual(LegacyText) || (start.Length >= 2 && start[0] == 0x80 && start[1] <= 5 && !IsSafetensors(start));
 
     // A header length below 2^32, then JSON: 640 bytes of it would begin like a pickle.
-    private static bool IsSafetensors(ReadOnlySpan<byte> start) => start.Length > 8 && start[8] == (byte)'{' && !start[4..8].ContainsAnyExcept((byte)0);
+    private static bool IsSafetensors(ReadOnlySpan<byte> start) =>
+        start.Length > 8 && start[8] == (byte)'{' && !start[4..8].ContainsAnyExcept((byte)0);
 
     // A safetensors header of 123 bytes also begins with '{', and then has zeros.
-    private static bool IsJson(ReadOnlySpan<byte> start) => start.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] && !start[..Math.Min(start.Length, 8)].Contains((byte)0);
+    private static bool IsJson(ReadOnlySpan<byte> start) =>
+        start.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] && !start[..Math.Min(start.Length, 8)].Contains((byte)0);
 }

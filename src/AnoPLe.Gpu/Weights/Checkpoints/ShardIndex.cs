@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
 
 namespace AnoPLe.Gpu.Weights.Checkpoints;
 
@@ -23,11 +24,11 @@ internal sealed class ShardIndex
     public static ShardIndex Read(string path, Stream stream)
     {
         if (stream.Length > SafetensorsHeader.MaxHeaderBytes)
-            throw new InvalidDataException($"{path}: has {stream.Length} bytes, expected an index of at most {SafetensorsHeader.MaxHeaderBytes}.");
+            throw Bad(path, $"has {stream.Length} bytes, expected an index of at most {SafetensorsHeader.MaxHeaderBytes}", "Name the index of the shards");
         byte[] json = new byte[stream.Length];
         stream.ReadExactly(json);
         if (!Utf8.IsValid(json))
-            throw new InvalidDataException($"{path}: is not UTF-8. Expected a JSON index; copy or download it again.");
+            throw Bad(path, "is not UTF-8, expected a JSON index");
         ShardIndex index = new(path);
         try
         {
@@ -36,10 +37,10 @@ internal sealed class ShardIndex
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             // InvalidOperationException: an escaped half of a surrogate pair inside a string.
-            throw new InvalidDataException($"{path}: is broken JSON ({e.Message}). Copy or download it again.", e);
+            throw Bad(path, $"is broken JSON ({e.Message.TrimEnd('.')})", Again, e);
         }
         if (index.Files.Count == 0)
-            throw new InvalidDataException($"{path}: has no tensors under 'weight_map'. Expected an index such as model.safetensors.index.json.");
+            throw Bad(path, "has no tensors under 'weight_map'", "Expected an index such as model.safetensors.index.json");
         return index;
     }
 
@@ -48,13 +49,13 @@ internal sealed class ShardIndex
         Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = 16 });
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
-            throw new InvalidDataException($"{path}: is JSON but no object. Expected an index with 'weight_map'.");
+            throw Bad(path, "is JSON but no object", "Expected an index with 'weight_map'");
         HashSet<string> seen = new(StringComparer.Ordinal);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string name = reader.GetString()!;
             if (!seen.Add(name))
-                throw new InvalidDataException($"{path}: has {ForeignFormat.Quote(name)} twice. Expected it once.");
+                throw Bad(path, $"has {Quote(name)} twice", "Expected it once");
             reader.Read();
             if (name == "weight_map")
                 ReadFiles(ref reader);
@@ -72,20 +73,18 @@ internal sealed class ShardIndex
     private void ReadFiles(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
-            throw new InvalidDataException($"{path}: its 'weight_map' is no object. Expected {{NAME: FILE}}.");
+            throw Bad(path, "its 'weight_map' is no object", "Expected {NAME: FILE}");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string name = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
-                throw new InvalidDataException($"{path}: has no file name for {ForeignFormat.Quote(name)}. Expected the name of a shard beside the index.");
+                throw Bad(path, $"has no file name for {Quote(name)}", "Expected the name of a shard beside the index");
             string file = reader.GetString()!;
             if (!IsPlain(file))
-                throw new InvalidDataException($"{path}: puts {ForeignFormat.Quote(name)} into {ForeignFormat.Quote(file)}. Expected the plain name of a file beside the index, "
-                    + "without folders.");
+                throw Bad(path, $"puts {Quote(name)} into {Quote(file)}", "Expected the plain name of a file beside the index, without folders");
             if (!Files.TryAdd(name, file))
-                throw new InvalidDataException($"{path}: puts {ForeignFormat.Quote(name)} into {ForeignFormat.Quote(Files[name])} and again into {ForeignFormat.Quote(file)}. "
-                    + "Expected every tensor in one shard.");
+                throw Bad(path, $"puts {Quote(name)} into {Quote(Files[name])} and again into {Quote(file)}", "Expected every tensor in one shard");
         }
     }
 

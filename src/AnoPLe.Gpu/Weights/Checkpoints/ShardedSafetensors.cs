@@ -1,3 +1,5 @@
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
+
 namespace AnoPLe.Gpu.Weights.Checkpoints;
 
 /// <summary>Several safetensors files and the index that names them; the index and the files must agree.</summary>
@@ -6,10 +8,13 @@ internal sealed class ShardedSafetensors : Checkpoint
     /// <summary>How names of indices end.</summary>
     public const string Extension = ".safetensors.index.json";
 
+    private const string Mixed = "Index and shards do not belong together: download them again";
+
     private readonly List<SafetensorsFile> shards;
     private readonly Dictionary<string, SafetensorsFile> holders;
 
-    private ShardedSafetensors(string path, List<SafetensorsFile> shards, Dictionary<string, SafetensorsFile> holders, Dictionary<string, string> metadata)
+    private ShardedSafetensors(string path, List<SafetensorsFile> shards, Dictionary<string, SafetensorsFile> holders,
+        Dictionary<string, string> metadata)
         : base(path, shards.Count == 1 ? "safetensors, 1 shard" : $"safetensors, {shards.Count} shards",
             [.. shards.SelectMany(shard => shard.Tensors).Select(SafetensorsCheckpoint.Tensor)], metadata)
     {
@@ -34,14 +39,13 @@ internal sealed class ShardedSafetensors : Checkpoint
                 SafetensorsFile shard = OpenShard(indexPath, folder, name);
                 shards.Add(shard);
                 foreach (SafetensorsTensor tensor in shard.Tensors)
-                    Hold(indexPath, index, holders, name, shard, tensor.Name);
+                    Hold(indexPath, index, holders, shard, tensor.Name);
                 foreach (var (key, value) in shard.Metadata)
                     index.Metadata.TryAdd(key, value);
             }
             foreach (var (name, file) in index.Files)
                 if (!holders.ContainsKey(name))
-                    throw new InvalidDataException($"{indexPath}: puts {ForeignFormat.Quote(name)} into {ForeignFormat.Quote(file)}, which does not have it. "
-                        + "Index and shards do not belong together: download them again.");
+                    throw Bad(indexPath, $"puts {Quote(name)} into {Quote(file)}, which does not have it", Mixed);
             return new ShardedSafetensors(path, shards, holders, index.Metadata);
         }
         catch
@@ -53,7 +57,8 @@ internal sealed class ShardedSafetensors : Checkpoint
 
     protected override void Dispose(bool disposing) => shards.ForEach(shard => shard.Dispose());
 
-    private protected override void ReadCore(CheckpointTensor tensor, Span<byte> destination) => holders[tensor.Name].ReadBytes(tensor.Name, destination);
+    private protected override void ReadCore(CheckpointTensor tensor, Span<byte> destination) =>
+        holders[tensor.Name].ReadBytes(tensor.Name, destination);
 
     private static SafetensorsFile OpenShard(string indexPath, string folder, string name)
     {
@@ -63,21 +68,20 @@ internal sealed class ShardedSafetensors : Checkpoint
         }
         catch (Exception e) when (e is FileNotFoundException or PathTooLongException)
         {
-            throw new InvalidDataException($"{indexPath}: the shard {ForeignFormat.Quote(name)} is missing in {folder}. Put all shards beside the index.", e);
+            throw Bad(indexPath, $"the shard {Quote(name)} is missing in {folder}", "Put all shards beside the index", e);
         }
     }
 
-    private static void Hold(string indexPath, ShardIndex index, Dictionary<string, SafetensorsFile> holders, string file, SafetensorsFile shard, string tensor)
+    // Notes that the shard has the tensor, as the index must say.
+    private static void Hold(string indexPath, ShardIndex index, Dictionary<string, SafetensorsFile> holders, SafetensorsFile shard, string tensor)
     {
+        string file = System.IO.Path.GetFileName(shard.Path);
         string? expected = index.Files.GetValueOrDefault(tensor);
         if (!holders.TryAdd(tensor, shard))
-            throw new InvalidDataException($"{indexPath}: {ForeignFormat.Quote(tensor)} is in {ForeignFormat.Quote(System.IO.Path.GetFileName(holders[tensor].Path))} and in "
-                + $"{ForeignFormat.Quote(file)}. Expected every tensor in one shard.");
+            throw Bad(indexPath, $"{Quote(tensor)} is in {Quote(System.IO.Path.GetFileName(holders[tensor].Path))} and in {Quote(file)}", "Expected every tensor in one shard");
         if (expected is null)
-            throw new InvalidDataException($"{indexPath}: {ForeignFormat.Quote(file)} has {ForeignFormat.Quote(tensor)}, which the index does not list. "
-                + "Index and shards do not belong together: download them again.");
+            throw Bad(indexPath, $"{Quote(file)} has {Quote(tensor)}, which the index does not list", Mixed);
         if (expected != file)
-            throw new InvalidDataException($"{indexPath}: puts {ForeignFormat.Quote(tensor)} into {ForeignFormat.Quote(expected)}, but {ForeignFormat.Quote(file)} has it. "
-                + "Index and shards do not belong together: download them again.");
+            throw Bad(indexPath, $"puts {Quote(tensor)} into {Quote(expected)}, but {Quote(file)} has it", Mixed);
     }
 }

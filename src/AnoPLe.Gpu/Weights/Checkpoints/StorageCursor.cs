@@ -1,3 +1,5 @@
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
+
 namespace AnoPLe.Gpu.Weights.Checkpoints;
 
 /// <summary>Reads a storage forwards, through a small window. The stream may be one that cannot seek, such as an entry of an archive.</summary>
@@ -76,7 +78,7 @@ internal sealed class StorageCursor(Stream stream, long origin, long length, str
             // Where the stream stands is unknown now: no later read may count on it.
             start = long.MaxValue;
             filled = 0;
-            throw new InvalidDataException($"{where}: its bytes are damaged or end too early ({e.Message}). Copy or download the file again.", e);
+            throw Bad(where, $"its bytes are damaged or end too early ({e.Message.TrimEnd('.')})", Again, e);
         }
     }
 }

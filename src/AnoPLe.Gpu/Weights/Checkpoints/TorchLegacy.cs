@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Numerics;
 using AnoPLe.Gpu.Weights.Checkpoints.Pickle;
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
 
 namespace AnoPLe.Gpu.Weights.Checkpoints;
 
@@ -12,12 +14,12 @@ namespace AnoPLe.Gpu.Weights.Checkpoints;
 internal sealed class TorchLegacy : TorchCheckpoint
 {
     private const long Version = 1001;
-    private static readonly BigInteger Magic = BigInteger.Parse("1950a86a20f9469cfc6c", System.Globalization.NumberStyles.HexNumber, null);
+    private static readonly BigInteger Magic = BigInteger.Parse("1950a86a20f9469cfc6c", NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     private readonly FileStream file;
-    private readonly Dictionary<string, (long Start, long Bytes)> places;
+    private readonly Dictionary<string, Place> places;
 
-    private TorchLegacy(string path, FileStream file, TorchState state, Dictionary<string, (long, long)> places)
+    private TorchLegacy(string path, FileStream file, TorchState state, Dictionary<string, Place> places)
         : base(path, "PyTorch legacy", state)
     {
         this.file = file;
@@ -28,27 +30,24 @@ internal sealed class TorchLegacy : TorchCheckpoint
     public static TorchLegacy Open(string path, FileStream file)
     {
         PickleReader reader = new(file, file.Length, path);
-        Dictionary<string, Root> roots = new(StringComparer.Ordinal);
-        object? Load() => new Unpickler(reader, script: false, file.Length, reference => Storage(path, roots, reference)).Load();
+        Dictionary<string, StorageReference> declared = new(StringComparer.Ordinal);
+        object? Load() => new Unpickler(reader, script: false, file.Length, reference => Storage(path, declared, reference)).Load();
         if (Load() is not BigInteger magic || magic != Magic)
-            throw new InvalidDataException($"{path}: is a pickle but none that torch.save writes, which begins with a magic number. "
-                + "In Python, save the tensors by torch.save(model.state_dict(), ...).");
+            throw Bad(path, "is a pickle but none that torch.save writes, which begins with a magic number",
+                "In Python, save the tensors by torch.save(model.state_dict(), \"weights.pt\")");
         if (Load() is not Version)
-            throw new InvalidDataException($"{path}: is of another version of the format, expected {Version}. It is damaged, or older than PyTorch 0.1.10.");
+            throw Bad(path, $"is of another version of the format, expected {Version}", "It is damaged, or older than PyTorch 0.1.10");
         if (Load() is not PickleDict machine || machine["little_endian"] is not true)
-            throw new InvalidDataException($"{path}: was written on a big-endian machine, expected little-endian. Load and save it on a little-endian machine.");
+            throw Bad(path, "was written on a big-endian machine, expected little-endian", "Load and save it on a little-endian machine");
         object? root = Load();
         TorchState state = TorchState.Of(path, root, reader.Position);
         if (Load() is not PickleList keys)
-            throw new InvalidDataException($"{path}: has no list of its storages after the tensors. It is damaged: copy or download it again.");
-        return new TorchLegacy(path, file, state, Places(path, file, reader.Position, keys, roots));
+            throw Bad(path, "has no list of its storages after the tensors");
+        return new TorchLegacy(path, file, state, Places(path, file, reader.Position, keys, declared));
     }
 
-    protected override StorageCursor OpenStorage(string key)
-    {
-        var (start, bytes) = places[key];
-        return new StorageCursor(file, start, bytes, $"{Path}: storage {ForeignFormat.Quote(key)}", leaveOpen: true);
-    }
+    protected override StorageCursor OpenStorage(string key) =>
+        new(file, places[key].Start, places[key].Bytes, $"{Path}: storage {Quote(key)}", leaveOpen: true);
 
     protected override void Dispose(bool disposing)
     {
@@ -56,60 +55,56 @@ internal sealed class TorchLegacy : TorchCheckpoint
         file.Dispose();
     }
 
-    private static PickleStorage Storage(string path, Dictionary<string, Root> roots, StorageReference reference)
+    // Sizes are compared with the file once the pickles end: what follows them says where each storage is.
+    private static PickleStorage Storage(string path, Dictionary<string, StorageReference> declared, StorageReference reference)
     {
-        if (!roots.TryGetValue(reference.Key, out Root? root))
-            roots.Add(reference.Key, root = new Root(reference));
-        if (root.Declared.Type != reference.Type || root.Declared.Bytes != reference.Bytes)
-            throw new InvalidDataException($"{path}: declares the storage {ForeignFormat.Quote(reference.Key)} as {reference.Bytes} bytes of {reference.Type} after "
-                + $"{root.Declared.Bytes} of {root.Declared.Type}. Expected one size and type; the file is damaged.");
+        if (!declared.TryAdd(reference.Key, reference) && declared[reference.Key] is var first && (first.Type != reference.Type || first.Bytes != reference.Bytes))
+            throw Differs(path, reference.Key, reference.Type, reference.Bytes, first.Type, first.Bytes);
         if (reference.View is not { Items: var view })
-            return root.Whole;
+            return new PickleStorage(reference.Key, reference.Type, 0, reference.Bytes);
         int element = reference.ElementBytes;
-        if (view is not [_, long offset, long count] || offset < 0 || count < 0 || offset > reference.Bytes / element || count > reference.Bytes / element - offset)
-            throw new InvalidDataException($"{path}: refers to a part of the storage {ForeignFormat.Quote(reference.Key)} that does not lie inside it. The file is damaged.");
+        long elements = reference.Bytes / element;
+        if (view is not [_, long offset, long count] || offset < 0 || count < 0 || offset > elements || count > elements - offset)
+            throw Bad(path, $"refers to a part of the storage {Quote(reference.Key)} that does not lie inside it");
         return new PickleStorage(reference.Key, reference.Type, offset * element, count * element);
     }
 
-    private static Dictionary<string, (long, long)> Places(string path, FileStream file, long position, PickleList keys, Dictionary<string, Root> roots)
+    private static Dictionary<string, Place> Places(string path, FileStream file, long position, PickleList keys, Dictionary<string, StorageReference> declared)
     {
-        Dictionary<string, (long, long)> places = new(StringComparer.Ordinal);
-        Span<byte> field = stackalloc byte[sizeof(long)];
+        Dictionary<string, Place> places = new(StringComparer.Ordinal);
         foreach (object? item in keys.Items)
         {
-            if (item is not string key || !roots.TryGetValue(key, out Root? root))
-                throw new InvalidDataException($"{path}: lists the storage {(item is string text ? ForeignFormat.Quote(text) : Unpickler.Kind(item))}, which no tensor uses. "
-                    + "Its size is not known; the file is damaged.");
-            if (position > file.Length - field.Length)
-                throw Short(path, key, 0, root);
-            file.Position = position;
-            file.ReadExactly(field);
-            long count = BinaryPrimitives.ReadInt64LittleEndian(field);
-            position += field.Length;
-            if (count != root.Declared.Bytes / root.Declared.ElementBytes)
-                throw new InvalidDataException($"{path}, byte {position - field.Length}: the storage {ForeignFormat.Quote(key)} has {count} elements, its pickle declares "
-                    + $"{root.Declared.Bytes / root.Declared.ElementBytes}. The file is damaged: copy or download it again.");
-            if (root.Declared.Bytes > file.Length - position)
-                throw Short(path, key, file.Length - position, root);
-            if (!places.TryAdd(key, (position, root.Declared.Bytes)))
-                throw new InvalidDataException($"{path}: lists the storage {ForeignFormat.Quote(key)} twice. Expected every storage once; the file is damaged.");
-            position += root.Declared.Bytes;
+            string key = item as string ?? throw Bad(path, $"lists {Unpickler.Kind(item)} among its storages, expected a key");
+            if (!declared.TryGetValue(key, out StorageReference storage))
+                throw Bad(path, $"lists the storage {Quote(key)}, which no tensor uses, so that its size is not known");
+            Place place = Next(path, file, position, key, storage);
+            if (!places.TryAdd(key, place))
+                throw Bad(path, $"lists the storage {Quote(key)} twice");
+            position = place.Start + place.Bytes;
         }
-        foreach (string key in roots.Keys)
+        foreach (string key in declared.Keys)
             if (!places.ContainsKey(key))
-                throw new InvalidDataException($"{path}: does not list the storage {ForeignFormat.Quote(key)}, which a tensor uses. The file is damaged: copy or download it again.");
+                throw Bad(path, $"does not list the storage {Quote(key)}, which a tensor uses");
         return places;
     }
 
-    private static InvalidDataException Short(string path, string key, long left, Root root) =>
-        new($"{path}: ends inside the storage {ForeignFormat.Quote(key)}: {Math.Max(left, 0)} bytes are left, expected {root.Declared.Bytes}. "
-            + "The file was cut off: copy or download it again.");
-
-    /// <summary>A storage as it was first declared.</summary>
-    private sealed class Root(StorageReference declared)
+    // A storage at this position: its count of elements, then they.
+    private static Place Next(string path, FileStream file, long position, string key, StorageReference storage)
     {
-        public StorageReference Declared { get; } = declared;
-
-        public PickleStorage Whole { get; } = new(declared.Key, declared.Type, 0, declared.Bytes);
+        Span<byte> field = stackalloc byte[sizeof(long)];
+        long left = file.Length - position - field.Length;
+        if (left >= 0)
+        {
+            file.Position = position;
+            file.ReadExactly(field);
+            long count = BinaryPrimitives.ReadInt64LittleEndian(field), expected = storage.Bytes / storage.ElementBytes;
+            if (count != expected)
+                throw Bad($"{path}, byte {position}", $"the storage {Quote(key)} has {count} elements, its pickle declares {expected}");
+        }
+        return storage.Bytes <= left ? new Place(position + field.Length, storage.Bytes)
+            : throw Bad(path, $"ends inside the storage {Quote(key)}: {Math.Max(left, 0)} bytes are left, expected {storage.Bytes}", CutOff);
     }
+
+    /// <summary>Where a storage is.</summary>
+    private readonly record struct Place(long Start, long Bytes);
 }

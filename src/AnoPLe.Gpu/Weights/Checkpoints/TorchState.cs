@@ -1,12 +1,18 @@
 using System.Globalization;
 using System.Numerics;
 using AnoPLe.Gpu.Weights.Checkpoints.Pickle;
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
 
 namespace AnoPLe.Gpu.Weights.Checkpoints;
 
-/// <summary>Finds the named tensors in what a pickle holds: a state dict, one inside a checkpoint, or the attributes of a TorchScript module.</summary>
+/// <summary>
+/// Finds the named tensors in what a pickle holds: a state dict, one inside a checkpoint, or the attributes of a TorchScript module.
+/// In a dict only tensors that are values themselves count; what else lies in it (an optimiser's state) is not looked into.
+/// </summary>
 internal sealed class TorchState
 {
+    private const string SaveState = "Save the model's state dict: torch.save(model.state_dict(), \"weights.pt\")";
+
     // Under which keys training scripts put the state dict.
     private static readonly string[] Containers = ["state_dict", "model_state_dict", "model"];
 
@@ -50,8 +56,7 @@ internal sealed class TorchState
                 state.AddModule(module);
                 break;
             default:
-                throw new InvalidDataException($"{path}: holds {Unpickler.Kind(root)}, expected a dict of tensors as torch.save(model.state_dict(), ...) writes it. "
-                    + "Save the model's state dict.");
+                throw Bad(path, $"holds {Unpickler.Kind(root)}, expected a dict of tensors as torch.save(model.state_dict(), ...) writes it", SaveState);
         }
         return state;
     }
@@ -76,12 +81,11 @@ internal sealed class TorchState
     {
         foreach (var (key, value) in dict.Entries)
             if (value is PickleTensor tensor)
-                Add(key as string ?? throw new InvalidDataException($"{path}: has a tensor under {Unpickler.Kind(key)}, expected a name. Save the model's state dict."), tensor);
+                Add(key as string ?? throw Bad(path, $"has a tensor under {Unpickler.Kind(key)}, expected a name", SaveState), tensor);
         if (tensors.Count > 0)
             return;
-        string keys = string.Join(", ", dict.Entries.Select(entry => entry.Key).OfType<string>().Take(8).Select(ForeignFormat.Quote));
-        throw new InvalidDataException($"{path}: holds no tensors, neither by name nor under {string.Join(", ", Containers.Select(ForeignFormat.Quote))}; "
-            + $"its keys are {(keys.Length > 0 ? keys : "none")}. Save the model's state dict: torch.save(model.state_dict(), ...).");
+        string keys = string.Join(", ", dict.Entries.Select(entry => entry.Key).OfType<string>().Take(8).Select(Quote));
+        throw Bad(path, $"holds no tensors, neither by name nor under {string.Join(", ", Containers.Select(Quote))}; its keys are {(keys.Length > 0 ? keys : "none")}", SaveState);
     }
 
     // Attributes of modules in modules, in the order of the file; the stack is a list because nesting is up to the file.
@@ -105,7 +109,7 @@ internal sealed class TorchState
             if (value is not (PickleTensor or PickleObject))
                 continue;
             if (key is not string name)
-                throw new InvalidDataException($"{path}: a module has an attribute under {Unpickler.Kind(key)}, expected a name. The file is damaged.");
+                throw Bad(path, $"a module has an attribute under {Unpickler.Kind(key)}, expected a name");
             Spend(level.Prefix.Length + name.Length);
             if (value is PickleTensor tensor)
                 Add(level.Prefix + name, tensor);
@@ -113,12 +117,12 @@ internal sealed class TorchState
                 Enter((PickleObject)value, level.Prefix + name + ".");
         }
         if (tensors.Count == 0)
-            throw new InvalidDataException($"{path}: is a TorchScript module without tensors. Expected a model with its weights.");
+            throw Bad(path, "is a TorchScript module without tensors", "Expected a model with its weights");
 
         void Enter(PickleObject module, string prefix)
         {
             if (!onPath.Add(module))
-                throw new InvalidDataException($"{path}: the module {ForeignFormat.Quote(prefix)} contains itself. The file is damaged.");
+                throw Bad(path, $"the module {Quote(prefix)} contains itself");
             open.Push((module, prefix, (module.Attributes ?? new PickleDict()).Entries.GetEnumerator()));
         }
     }
@@ -127,13 +131,13 @@ internal sealed class TorchState
     {
         budget -= amount;
         if (budget < 0)
-            throw new InvalidDataException($"{path}: its modules hold each other so often that their names exceed the file. It is damaged, or made to exhaust memory.");
+            throw Bad(path, "its modules hold each other so often that their names exceed the file", Hostile);
     }
 
     private void Add(string name, PickleTensor tensor)
     {
         if (!views.TryAdd(name, tensor))
-            throw new InvalidDataException($"{path}: has two tensors named {ForeignFormat.Quote(name)}. Expected every name once; the file is damaged.");
+            throw Bad(path, $"has two tensors named {Quote(name)}");
         tensors.Add(new CheckpointTensor(name, tensor.Size, tensor.Type));
     }
 

@@ -1,12 +1,16 @@
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
+
 namespace AnoPLe.Gpu.Weights.Checkpoints.Pickle;
 
-/// <summary>The bytes of a pickle, forwards only. Nothing is allocated by a declared length before that length was compared with what is left.</summary>
+/// <summary>
+/// The bytes of a pickle, forwards only. Nothing is allocated by a declared length before that length was compared with what is left.
+/// </summary>
 /// <param name="stream">Read from its position on.</param>
 /// <param name="length">How many bytes may be read: where the file or the entry ends.</param>
 /// <param name="where">File and entry, for messages.</param>
 internal sealed class PickleReader(Stream stream, long length, string where)
 {
-    /// <summary>Longest pickle that is read: names, shapes and numbers, not the tensors' data. A model of a thousand tensors needs about 0.2 MB.</summary>
+    /// <summary>Longest pickle that is read: names, shapes and numbers, not data. A model of a thousand tensors needs about 0.2 MB.</summary>
     public const long MaxBytes = 256L << 20;
 
     private readonly byte[] buffer = new byte[Math.Min(length, 1 << 14)];
@@ -30,8 +34,7 @@ internal sealed class PickleReader(Stream stream, long length, string where)
     /// <summary>The next bytes; valid until the next call.</summary>
     public ReadOnlySpan<byte> Read(long count)
     {
-        if (count < 0 || count > Remaining)
-            throw Bad($"declares {(ulong)count} bytes of which {Remaining} are left", "The file is damaged or was cut off: copy or download it again");
+        CheckRemaining(count);
         if (count > buffer.Length)
             return ReadLong((int)count);
         Need((int)count);
@@ -42,8 +45,7 @@ internal sealed class PickleReader(Stream stream, long length, string where)
     /// <summary>Passes over bytes.</summary>
     public void Skip(long count)
     {
-        if (count < 0 || count > Remaining)
-            throw Bad($"declares {(ulong)count} bytes of which {Remaining} are left", "The file is damaged or was cut off: copy or download it again");
+        CheckRemaining(count);
         while (count > 0)
         {
             int part = (int)Math.Min(count, buffer.Length);
@@ -64,14 +66,20 @@ internal sealed class PickleReader(Stream stream, long length, string where)
             at += n + 1;
             return buffer.AsSpan(at - n - 1, n);
         }
-        throw Bad($"has a line of more than {Longest} bytes", "Expected a name or a number; the file is damaged");
+        throw Bad($"has a line of more than {Longest} bytes", Again);
     }
 
     /// <summary>An error at this position.</summary>
     public InvalidDataException Bad(string got, string next) => Bad(Position, got, next);
 
     /// <summary>An error at a position.</summary>
-    public InvalidDataException Bad(long position, string got, string next) => new($"{where}, byte {position}: {got}. {next}.");
+    public InvalidDataException Bad(long position, string got, string next) => CheckpointErrors.Bad($"{where}, byte {position}", got, next);
+
+    private void CheckRemaining(long count)
+    {
+        if (count < 0 || count > Remaining)
+            throw Bad($"declares {(ulong)count} bytes of which {Remaining} are left", CutOff);
+    }
 
     private byte[] ReadLong(int count)
     {
@@ -92,7 +100,7 @@ internal sealed class PickleReader(Stream stream, long length, string where)
         if (filled - at >= count)
             return;
         if (count > Remaining || count > buffer.Length)
-            throw Bad("ends in the middle", "Expected a STOP instruction; the file was cut off: copy or download it again");
+            throw Bad("ends in the middle", CutOff);
         buffer.AsSpan(at, filled - at).CopyTo(buffer);
         bufferStart += at;
         filled -= at;
@@ -110,8 +118,8 @@ internal sealed class PickleReader(Stream stream, long length, string where)
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"{where}: its compressed bytes are damaged ({e.Message}). Copy or download the file again.", e);
+            throw CheckpointErrors.Bad(where, $"its compressed bytes are damaged ({e.Message.TrimEnd('.')})", Again, e);
         }
-        return count > 0 ? count : throw Bad("ends before its declared length", "The file was cut off: copy or download it again");
+        return count > 0 ? count : throw Bad("ends before its declared length", CutOff);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
 
 namespace AnoPLe.Gpu.Weights.Checkpoints.Pickle;
 
@@ -19,7 +20,7 @@ internal sealed partial class Unpickler
     private PickleGlobal Global(object?[] names)
     {
         if (names is not [string module, string name])
-            throw Bad($"names a class by {Kind(names[0])} and {Kind(names[1])}, expected two strings", "The file is damaged: copy or download it again");
+            throw Bad($"names a class by {Kind(names[0])} and {Kind(names[1])}, expected two strings", Again);
         // Names are hashed: a long one could be named again and again by a few bytes each.
         bool plausible = module.Length <= MaxKey && name.Length <= MaxKey;
         return (plausible ? AllowedGlobals.Find(module, name, script) : null) ?? throw Refused(module, name);
@@ -27,29 +28,30 @@ internal sealed partial class Unpickler
 
     private InvalidDataException Refused(string module, string name)
     {
-        string full = $"{ForeignFormat.Quote(module)[1..^1]}.{ForeignFormat.Quote(name)[1..^1]}";
+        string full = $"{Quote(module)[1..^1]}.{Quote(name)[1..^1]}";
         return module == "torch" && name.EndsWith("Storage", StringComparison.Ordinal)
-            ? Bad($"{full} is no storage that is read here", "Save the tensors as float, half, bfloat16, double or whole numbers: torch.save(model.float().state_dict(), ...)")
+            ? Bad($"{full} is no storage that is read here", "Save floats, halves or whole numbers: torch.save(model.float().state_dict(), \"weights.pt\")")
             : Bad($"{full} is not something a tensor file needs; refusing to interpret it",
                 "Nothing of the file was run. If you trust it, let Python save its tensors alone: torch.save(model.state_dict(), \"weights.pt\")");
     }
 
     private StorageReference Reference(object? id)
     {
-        if (id is not PickleTuple { Items: ["storage", PickleGlobal { Kind: GlobalKind.Storage } storage, string { Length: <= 256 } key, _, long count, .. var rest] }
-            || rest.Length > 1 || (rest is [not null] && rest is not [PickleTuple]))
+        object?[] parts = id is PickleTuple { Items: { Length: 5 or 6 } items } ? items : [];
+        if (parts is not ["storage", PickleGlobal { Kind: GlobalKind.Storage } storage, string { Length: <= 256 } key, _, long count, .. var rest]
+            || rest is not ([] or [null] or [PickleTuple]))
             throw Bad("refers to something outside the pickle in a way PyTorch does not",
                 "Expected ('storage', class, key, location, count); the file is damaged, or older than PyTorch 0.4");
         int size = (storage.Type?.Bits() ?? 8) / 8;
         if (count < 0 || count > long.MaxValue / size)
-            throw Bad($"declares the storage {ForeignFormat.Quote(key)} with {count} elements", "The file is damaged: copy or download it again");
+            throw Bad($"declares the storage {Quote(key)} with {count} elements", Again);
         return new StorageReference(key, storage.Type, count * size, rest is [PickleTuple view] ? view : null);
     }
 
     private object? Call(object?[] call)
     {
         if (call is not [PickleGlobal function, PickleTuple { Items: var arguments }])
-            throw Bad($"calls {Kind(call[0])} with {Kind(call[1])}, expected one of the known functions with a tuple", "The file is damaged: copy or download it again");
+            throw Bad($"calls {Kind(call[0])} with {Kind(call[1])}, expected one of the known functions with a tuple", Again);
         switch (function.Kind)
         {
             case GlobalKind.Dict:
@@ -67,7 +69,7 @@ internal sealed partial class Unpickler
                 PickleGlobal { Kind: GlobalKind.TensorClass }, PickleTuple { Items: var values }, ..]:
                 return Tensor(inner, values);
             default:
-                throw Bad($"calls {Kind(function)} with {Arguments(arguments)}", "The file is damaged, or newer than this reader");
+                throw Bad($"calls {Kind(function)} with {Arguments(arguments)}", Newer);
         }
     }
 
@@ -84,38 +86,40 @@ internal sealed partial class Unpickler
             case [PickleList { Items: var pairs }]:
                 copied += pairs.Count;
                 if (copied > reader.Position)
-                    throw Bad("makes dicts of more pairs than it holds", "The file is damaged, or made to exhaust memory");
+                    throw Bad("makes dicts of more pairs than it holds", Hostile);
                 foreach (object? pair in pairs)
                 {
                     var (key, value) = pair switch
                     {
                         PickleTuple { Items: [var k, var v] } => (k, v),
                         PickleList { Items: [var k, var v] } => (k, v),
-                        _ => throw Bad($"makes a dict of {Kind(pair)}, expected a pair", "The file is damaged: copy or download it again"),
+                        _ => throw Bad($"makes a dict of {Kind(pair)}, expected a pair", Again),
                     };
                     dict[Key(key)] = value;
                 }
                 return dict;
             default:
-                throw Bad($"makes a dict of {Arguments(arguments)}", "The file is damaged, or newer than this reader");
+                throw Bad($"makes a dict of {Arguments(arguments)}", Newer);
         }
     }
 
     private PickleTensor Tensor(PickleGlobal function, object?[] arguments)
     {
-        if (arguments is not [PickleStorage storage, long offset, var size, var stride, .. var rest] || Axes(size) is not { } sizes || Axes(stride) is not { } strides)
-            throw Bad($"makes a tensor of {Arguments(arguments)}", "Expected (storage, offset, size, stride, ...); the file is damaged, or newer than this reader");
+        if (arguments is not [PickleStorage storage, long offset, var size, var stride, .. var rest]
+            || Axes(size) is not { } sizes || Axes(stride) is not { } strides)
+            throw Bad($"makes a tensor of {Arguments(arguments)}, expected (storage, offset, size, stride, ...)", Newer);
         bool typed = function.Kind == GlobalKind.TypedTensor;
         SafetensorsType? type = !typed ? storage.Type : rest is [_, _, PickleGlobal { Kind: GlobalKind.ElementType } named, ..] ? named.Type : null;
         if (type is not { } t)
-            throw Bad("makes a tensor of bytes without a type", "The file is damaged, or newer than this reader");
+            throw Bad("makes a tensor of bytes without a type", Newer);
         // (requires_grad, hooks[, type][, metadata]); metadata says that the elements are to be negated or conjugated.
-        if (rest.Length > (typed ? 4 : 3) || (rest.Length == (typed ? 4 : 3) && rest[^1] is not null && !(rest[^1] is PickleDict metadata && !metadata.Entries.Any())))
+        object?[] metadata = rest[Math.Min(rest.Length, typed ? 3 : 2)..];
+        if (metadata is not ([] or [null]) && !(metadata is [PickleDict properties] && !properties.Entries.Any()))
             throw Bad("makes a tensor with properties that are not read here", "In Python, save a plain copy: tensor.resolve_neg().clone()");
         PickleTensor tensor = new(storage, t, offset, sizes, strides);
         return TorchTensors.Check(tensor, tensorBytes) is not { } wrong ? tensor
-            : throw Bad($"makes a tensor of {t} {SafetensorsTensor.Text(sizes)} with strides {SafetensorsTensor.Text(strides)} from element {offset} on of the storage "
-                + $"{ForeignFormat.Quote(storage.Key)}: {wrong}", "The file is damaged, or made to exhaust memory; in Python, .contiguous() before saving makes a plain tensor");
+            : throw Bad($"makes a tensor of {t} {SafetensorsTensor.Text(sizes)} with strides {SafetensorsTensor.Text(strides)} from element {offset} on "
+                + $"of the storage {Quote(storage.Key)}: {wrong}", Hostile + "; in Python, .contiguous() before saving makes a plain tensor");
     }
 
     // Sizes or strides, or null when they are none.
@@ -126,7 +130,7 @@ internal sealed partial class Unpickler
     }
 
     private PickleObject New(object?[] call) => call is [PickleGlobal { Kind: GlobalKind.ScriptClass }, PickleTuple] ? new PickleObject()
-        : throw Bad($"makes an object of {Kind(call[0])}", "Only TorchScript archives hold objects; in Python, save the tensors alone: torch.save(model.state_dict(), \"weights.pt\")");
+        : throw Bad($"makes an object of {Kind(call[0])}", "In Python, save the tensors alone: torch.save(model.state_dict(), \"weights.pt\")");
 
     private void Build(object? state)
     {
@@ -139,7 +143,7 @@ internal sealed partial class Unpickler
             case PickleDict or PickleOpaque:
                 break;
             default:
-                throw Bad($"sets the state of {Kind(Peek())} to {Kind(state)}", "The file is damaged, or newer than this reader");
+                throw Bad($"sets the state of {Kind(Peek())} to {Kind(state)}", Newer);
         }
     }
 

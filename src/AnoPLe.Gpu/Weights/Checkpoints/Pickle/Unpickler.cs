@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
 using System.Text;
+using static AnoPLe.Gpu.Weights.Checkpoints.CheckpointErrors;
 
 namespace AnoPLe.Gpu.Weights.Checkpoints.Pickle;
 
@@ -40,7 +41,8 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
             if (code == (byte)Opcode.Stop)
                 return Pop();
             if (!Scalar((Opcode)code) && !Container((Opcode)code) && !Machine((Opcode)code))
-                throw Bad($"has the instruction 0x{code:x2}, which PyTorch does not write into files of tensors", "The file is damaged, or no PyTorch checkpoint");
+                throw Bad($"has the instruction 0x{code:x2}, which PyTorch does not write into files of tensors",
+                    "The file is damaged, or no PyTorch checkpoint");
         }
     }
 
@@ -126,14 +128,14 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
     private void Protocol(byte version)
     {
         if (version > 5)
-            throw Bad($"is pickle protocol {version}, expected at most 5", "The file is damaged, or newer than this reader");
+            throw Bad($"is pickle protocol {version}, expected at most 5", Newer);
     }
 
     private void Frame(long length)
     {
         // Frames only help readers that fetch ahead; what counts is that the length is no lie.
         if (length < 0 || length > reader.Remaining)
-            throw Bad($"has a frame of {(ulong)length} bytes of which {reader.Remaining} are left", "The file was cut off: copy or download it again");
+            throw Bad($"has a frame of {(ulong)length} bytes of which {reader.Remaining} are left", CutOff);
     }
 
     private long Length4() => BinaryPrimitives.ReadUInt32LittleEndian(reader.Read(4));
@@ -148,7 +150,7 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
         }
         catch (DecoderFallbackException)
         {
-            throw Bad("has a string that is not UTF-8", "The file is damaged: copy or download it again");
+            throw Bad("has a string that is not UTF-8", Again);
         }
     }
 
@@ -182,8 +184,9 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
 
     private void Number(ReadOnlySpan<byte> digits)
     {
-        if (!BigInteger.TryParse(Encoding.Latin1.GetString(digits), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out BigInteger value))
-            throw Bad("has a number that is none", "The file is damaged: copy or download it again");
+        string text = Encoding.Latin1.GetString(digits);
+        if (!BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out BigInteger value))
+            throw Bad("has a number that is none", Again);
         Push(value);
     }
 
@@ -191,7 +194,7 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
     {
         const int Longest = 32;
         if (count > Longest)
-            throw Bad($"has a number of {count} bytes, expected at most {Longest}", "The file is damaged, or made to exhaust memory");
+            throw Bad($"has a number of {count} bytes, expected at most {Longest}", Hostile);
         Push(new BigInteger(reader.Read(count)));
     }
 
@@ -217,17 +220,17 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
     private PickleDict Set(PickleDict dict, object?[] pairs)
     {
         if (pairs.Length % 2 != 0)
-            throw Bad("has a key without a value", "The file is damaged: copy or download it again");
+            throw Bad("has a key without a value", Again);
         for (int i = 0; i < pairs.Length; i += 2)
             dict[Key(pairs[i])] = pairs[i + 1];
         return dict;
     }
 
     private object? Key(object? key) => key is not string { Length: > MaxKey } text ? key
-        : throw Bad($"has a key of {text.Length} characters, expected at most {MaxKey}", "The file is damaged, or made to take time");
+        : throw Bad($"has a key of {text.Length} characters, expected at most {MaxKey}", Hostile);
 
     private object? Remembered(uint index) => memo.TryGetValue(index, out object? value) ? value
-        : throw Bad($"refers to value {index}, which it has not stored", "The file is damaged: copy or download it again");
+        : throw Bad($"refers to value {index}, which it has not stored", Again);
 
     private void Push(object? value) => stack.Add(value);
 
@@ -265,14 +268,14 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
     private object?[] PopToMark()
     {
         if (marks.Count == 0)
-            throw Bad("closes a container that it has not opened", "The file is damaged: copy or download it again");
+            throw Bad("closes a container that it has not opened", Again);
         object?[] items = PopMany(Depth);
         marks.RemoveAt(marks.Count - 1);
         return items;
     }
 
     private T Top<T>(string expected)
-        where T : class => Peek() as T ?? throw Bad($"adds to {Kind(Peek())}, expected {expected}", "The file is damaged: copy or download it again");
+        where T : class => Peek() as T ?? throw Bad($"adds to {Kind(Peek())}, expected {expected}", Again);
 
     /// <summary>What a value is, for messages.</summary>
     public static string Kind(object? value) => value switch
@@ -292,7 +295,7 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
         _ => "a value of another kind",
     };
 
-    private InvalidDataException Underflow() => Bad("takes a value from an empty stack", "The file is damaged: copy or download it again");
+    private InvalidDataException Underflow() => Bad("takes a value from an empty stack", Again);
 
     private InvalidDataException Bad(string got, string next) => reader.Bad(opcodeAt, got, next);
 }
