@@ -205,6 +205,18 @@ public sealed class SafetensorsFile : IDisposable
         return bytes;
     }
 
+    /// <summary>Like <see cref="ReadBytes(string)"/>, into memory of exactly as many bytes.</summary>
+    /// <exception cref="InvalidDataException">No such tensor.</exception>
+    /// <exception cref="ArgumentException">The destination has another length.</exception>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
+    public void ReadBytes(string name, Span<byte> destination)
+    {
+        SafetensorsTensor tensor = Find(name);
+        Require.That(destination.Length == tensor.Bytes, $"The destination holds {destination.Length} bytes, expected {tensor.Bytes} for {tensor}.");
+        Bytes(tensor, 0, destination.Length).CopyTo(destination);
+        GC.KeepAlive(this);
+    }
+
     /// <summary>Closes the file. Every later read throws <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
