@@ -7,11 +7,11 @@ internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
     where V : unmanaged
     where O : struct, ISimd<V>
 {
-    private const int TasksPerThread = 8; // many small ones, so that a core which another process slows does not keep the rest waiting
+    private const int TasksPerThread = 16; // many small ones, so that a core which another process slows does not keep the rest waiting
     private const long SmallestTask = 1 << 21; // multiply-adds, some tens of µs: handing over less is not worth it
 
     private Product product;
-    private int rows, rowBlock, panels, panelBlocks;
+    private int rows, rowBlock, panels, panelBlocks, panelsPerTask;
 
     /// <summary>Takes the arguments of one call.</summary>
     public void Set(in Product p, int m, int threads)
@@ -29,7 +29,9 @@ internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
         rowBlock = ((m + rowBlocks - 1) / rowBlocks + tallest - 1) / tallest * tallest;
         rowBlocks = (m + rowBlock - 1) / rowBlock;
         // Tasks that follow each other share rows of A, which stay in cache, so panels can be cut finely.
-        panelBlocks = Math.Clamp((wanted + rowBlocks - 1) / rowBlocks, 1, panels);
+        // All but the last are equal: a task of one panel more than the others would be what the end waits for.
+        panelsPerTask = Math.Max(1, panels / Math.Max(1, wanted / rowBlocks));
+        panelBlocks = (panels + panelsPerTask - 1) / panelsPerTask;
         Tasks = rowBlocks * panelBlocks;
         workspace.Reserve(Gemm<V, O>.ScratchSize(product, rowBlock));
     }
@@ -38,7 +40,7 @@ internal sealed unsafe class GemmJob<V, O>(Workspace workspace) : Job
     public override void Run(int task, int worker)
     {
         int row = task / panelBlocks * rowBlock, block = task % panelBlocks;
-        int panel = (int)((long)block * panels / panelBlocks), panelEnd = (int)((block + 1L) * panels / panelBlocks);
+        int panel = block * panelsPerTask, panelEnd = Math.Min(panels, panel + panelsPerTask);
         Gemm<V, O>.Block(product, row, Math.Min(rows, row + rowBlock), panel, panelEnd, workspace.Of(worker));
     }
 }
