@@ -8,7 +8,8 @@ namespace AnoPLe.Gpu.Kernels.Cpu;
 /// Fork-join on a fixed set of threads. The caller works too, and tasks come from one shared counter, so a core that another process
 /// holds just takes fewer. A worker must enter a job before it may take tasks; the caller closes the job as soon as nobody is inside,
 /// so it never waits for a worker that is still asleep. Workers spin briefly after a job, because the next one usually follows at once,
-/// then sleep: an idle pool costs nothing. No call allocates.
+/// then sleep: an idle pool costs nothing. Workers of all pools together take no more processors than there are
+/// (<see cref="ComputingThreads"/>). No call allocates.
 /// </summary>
 internal sealed class ForkJoinPool : IDisposable
 {
@@ -33,6 +34,7 @@ internal sealed class ForkJoinPool : IDisposable
     private readonly Thread[] threads;
     private readonly SemaphoreSlim[] wake;
     private readonly int[] asleep;
+    private readonly int limit;
     private Shared shared = new() { Inside = Closed };
     private Job? job;
     private int tasks;
@@ -43,6 +45,7 @@ internal sealed class ForkJoinPool : IDisposable
     public ForkJoinPool(int size)
     {
         Size = size;
+        limit = Math.Max(size, Environment.ProcessorCount); // who asks for more threads than processors gets them
         threads = new Thread[size - 1];
         wake = new SemaphoreSlim[size - 1];
         asleep = new int[CacheLine * size];
@@ -63,15 +66,23 @@ internal sealed class ForkJoinPool : IDisposable
     public void Run(Job work)
     {
         ObjectDisposedException.ThrowIf(stopping, this);
-        if (threads.Length == 0 || work.Tasks <= 1)
+        ComputingThreads.Enter();
+        try
         {
-            for (int task = 0; task < work.Tasks; task++)
-                work.Run(task, worker: 0);
-            return;
+            if (threads.Length == 0 || work.Tasks <= 1)
+            {
+                for (int task = 0; task < work.Tasks; task++)
+                    work.Run(task, worker: 0);
+                return;
+            }
+            Open(work);
+            TakeTasks(work, work.Tasks, worker: 0);
+            Close();
         }
-        Open(work);
-        TakeTasks(work, work.Tasks, worker: 0);
-        Close();
+        finally
+        {
+            ComputingThreads.Leave();
+        }
         if (Interlocked.Exchange(ref failure, null) is { } failed)
             failed.Throw();
     }
@@ -84,7 +95,7 @@ internal sealed class ForkJoinPool : IDisposable
         Volatile.Write(ref shared.Inside, 0);
         Interlocked.Increment(ref shared.Epoch);
         int useful = Math.Min(threads.Length, work.Tasks - 1);
-        for (int i = 0; i < useful; i++)
+        for (int i = 0; i < useful && ComputingThreads.HasRoom(limit); i++)
             if (Volatile.Read(ref asleep[CacheLine * i]) == 1 && Interlocked.Exchange(ref asleep[CacheLine * i], 0) == 1)
                 wake[i].Release();
     }
@@ -103,7 +114,8 @@ internal sealed class ForkJoinPool : IDisposable
     {
         try
         {
-            for (int task; (task = Interlocked.Increment(ref shared.Next) - 1) < end;)
+            // Between tasks a worker makes room for a caller that came after it.
+            for (int task; (worker == 0 || !ComputingThreads.IsCrowded(limit)) && (task = Interlocked.Increment(ref shared.Next) - 1) < end;)
                 work.Run(task, worker);
         }
         catch (Exception e) // whatever a task throws, on whatever thread, is rethrown to the caller of Run
@@ -116,7 +128,19 @@ internal sealed class ForkJoinPool : IDisposable
     private void Work(int worker)
     {
         int seen = 0;
-        while (WaitForJob(worker - 1, ref seen))
+        bool refused = false;
+        for (; WaitForJob(worker - 1, ref seen, spins: !refused); refused = !TryHelp(worker))
+        {
+        }
+    }
+
+    /// <summary>Takes tasks of the open job, if one is open. False when all processors are taken.</summary>
+    private bool TryHelp(int worker)
+    {
+        if (!ComputingThreads.TryEnter(limit))
+            return false;
+        try
+        {
             for (int inside = Volatile.Read(ref shared.Inside); inside != Closed; inside = Volatile.Read(ref shared.Inside))
                 if (Interlocked.CompareExchange(ref shared.Inside, inside + 1, inside) == inside)
                 {
@@ -125,12 +149,21 @@ internal sealed class ForkJoinPool : IDisposable
                     Interlocked.Decrement(ref shared.Inside);
                     break;
                 }
+            return true;
+        }
+        finally
+        {
+            ComputingThreads.Leave();
+        }
     }
 
-    /// <summary>Spins, then sleeps, until the epoch differs from the one seen last. False when the pool stops.</summary>
-    private bool WaitForJob(int slot, ref int seen)
+    /// <summary>
+    /// Spins, then sleeps, until the epoch differs from the one seen last. False when the pool stops. A worker that was refused does not
+    /// spin: the processor is somebody else's.
+    /// </summary>
+    private bool WaitForJob(int slot, ref int seen, bool spins)
     {
-        long spin = SpinMicroseconds * Stopwatch.Frequency / 1_000_000, until = Stopwatch.GetTimestamp() + spin;
+        long spin = spins ? SpinMicroseconds * Stopwatch.Frequency / 1_000_000 : 0, until = Stopwatch.GetTimestamp() + spin;
         int epoch;
         for (int k = 1; (epoch = Volatile.Read(ref shared.Epoch)) == seen && !stopping; k++)
         {

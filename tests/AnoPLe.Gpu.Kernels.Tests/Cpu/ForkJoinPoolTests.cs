@@ -90,6 +90,33 @@ public sealed class ForkJoinPoolTests
     }
 
     [Fact]
+    public void Pools_used_at_once_share_the_processors()
+    {
+        int size = Math.Max(3, Environment.ProcessorCount);
+        var meter = new Meter();
+        Parallel.For(0, 3, new ParallelOptions { MaxDegreeOfParallelism = 3 }, _ =>
+        {
+            using var pool = new ForkJoinPool(size);
+            for (int round = 0; round < 15; round++)
+                pool.Run(new MeteredJob(4 * size, meter));
+        });
+        // A caller never waits, so for the length of a task there may be one too many for each further caller. Without sharing: 3 * size.
+        Assert.InRange(meter.Most, 1, size + 2);
+    }
+
+    [Fact]
+    public void A_pool_alone_uses_all_its_threads_also_after_a_failure()
+    {
+        using var pool = new ForkJoinPool(5);
+        for (int round = 0; round < 20; round++)
+            Assert.Throws<InvalidTimeZoneException>(() => pool.Run(new CountingJob(tasks: round % 2 == 0 ? 1 : 50, failAt: -1)));
+        var meter = new Meter();
+        for (int round = 0; round < 20 && meter.Most < 5; round++)
+            pool.Run(new MeteredJob(40, meter));
+        Assert.Equal(5, meter.Most); // places that a failure had not given back would be missing here
+    }
+
+    [Fact]
     public void A_disposed_backend_refuses_work_and_ends_its_threads()
     {
         int before = Process.GetCurrentProcess().Threads.Count;
@@ -110,6 +137,37 @@ public sealed class ForkJoinPoolTests
     {
         var refused = Assert.Throws<ArgumentException>(() => new CpuBackend(threads));
         Assert.Contains($"{threads} threads", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The largest number of tasks that ran at once.</summary>
+    private sealed class Meter
+    {
+        private readonly Lock gate = new();
+        private int running;
+
+        public int Most { get; private set; }
+
+        public void Measure(Action work)
+        {
+            lock (gate)
+                Most = Math.Max(Most, ++running);
+            work();
+            lock (gate)
+                running--;
+        }
+    }
+
+    private sealed class MeteredJob : Job
+    {
+        private readonly Meter meter;
+
+        public MeteredJob(int tasks, Meter meter)
+        {
+            Tasks = tasks;
+            this.meter = meter;
+        }
+
+        public override void Run(int task, int worker) => meter.Measure(() => Thread.Sleep(1));
     }
 
     /// <summary>Counts the runs of every task; throws in task failAt, or in every one when that is -1.</summary>
