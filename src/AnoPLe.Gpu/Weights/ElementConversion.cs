@@ -31,6 +31,23 @@ internal static class ElementConversion
         }
     }
 
+    /// <summary>
+    /// F64 to the neighbouring F32 whose last bit is odd, unless it is exact. Rounding that to F16 or BF16 gives what rounding the F64 itself
+    /// gives, because F32 has at least two bits more than they do (S. Boldo and G. Melquiond, "Emulation of a FMA and Correctly
+    /// Rounded Sums", 2008); rounding to nearest twice does not.
+    /// </summary>
+    public static void DoublesToOdd(ReadOnlySpan<byte> bytes, Span<float> floats)
+    {
+        for (int i = 0; i < floats.Length; i++)
+        {
+            double value = MemoryMarshal.Read<double>(bytes[(8 * i)..]);
+            float nearest = (float)value;
+            if (nearest != value && double.IsFinite(value) && (BitConverter.SingleToInt32Bits(nearest) & 1) == 0)
+                nearest = nearest > value ? MathF.BitDecrement(nearest) : MathF.BitIncrement(nearest);
+            floats[i] = nearest;
+        }
+    }
+
     /// <summary>F32 as is, F16 and BF16 to nearest even.</summary>
     public static void FromFloats(SafetensorsType type, ReadOnlySpan<float> floats, Span<byte> bytes)
     {
