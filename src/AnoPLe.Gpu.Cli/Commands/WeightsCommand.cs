@@ -5,9 +5,11 @@ namespace AnoPLe.Gpu.Cli.Commands;
 /// <summary>anople weights: the group of commands about weights files.</summary>
 internal static class WeightsCommand
 {
-    public static Command Create(TextWriter stdout, TextWriter stderr) => new("weights", "Make and inspect files of CLIP weights.")
+    public static Command Create(TextWriter stdout, TextWriter stderr) => new("weights", "Make, convert, inspect and verify files of CLIP weights.")
     {
         WeightsInitCommand.Create(stdout, stderr),
+        WeightsConvertCommand.Create(stdout, stderr),
         WeightsInspectCommand.Create(stdout, stderr),
+        WeightsVerifyCommand.Create(stdout, stderr),
     };
 }

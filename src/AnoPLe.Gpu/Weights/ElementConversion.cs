@@ -48,6 +48,14 @@ internal static class ElementConversion
         }
     }
 
+    /// <summary>The smallest magnitude that rounds to infinity in a type: half a unit in the last place above its largest number.</summary>
+    public static float Overflow(SafetensorsType type) => type switch
+    {
+        SafetensorsType.F16 => 65520f,
+        SafetensorsType.BF16 => BitConverter.UInt32BitsToSingle(0x7F7F8000),
+        _ => float.PositiveInfinity,
+    };
+
     /// <summary>F32 as is, F16 and BF16 to nearest even.</summary>
     public static void FromFloats(SafetensorsType type, ReadOnlySpan<float> floats, Span<byte> bytes)
     {
@@ -70,6 +78,14 @@ internal static class ElementConversion
                 throw new UnreachableException($"{type} is not written from floats.");
         }
     }
+
+    /// <summary>A value as F16 or BF16 holds it, to nearest even; as it is for the other types.</summary>
+    public static float Rounded(SafetensorsType type, float value) => type switch
+    {
+        SafetensorsType.F16 => (float)(Half)value,
+        SafetensorsType.BF16 => BitConverter.UInt32BitsToSingle((uint)ToBFloat16(value) << 16),
+        _ => value,
+    };
 
     /// <summary>Whether every value fits a signed 64-bit integer.</summary>
     public static bool IsInteger(SafetensorsType type) => type is SafetensorsType.I64 or SafetensorsType.I32 or SafetensorsType.I16

@@ -76,11 +76,7 @@ public sealed class SafetensorsWriter : IDisposable
         ArgumentNullException.ThrowIfNull(tensors);
         List<Slot> layout = Layout(tensors);
         byte[] header = Header(layout, metadata);
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"{path}: its folder does not exist. Create {folder} first.");
-        if (Directory.Exists(path))
-            throw new IOException($"{path} is a folder, expected the name of a file.");
+        string folder = CheckTarget(path);
         string temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
         long total = header.Length + (layout.Count == 0 ? 0 : layout[^1].Offset + layout[^1].Bytes);
         Stream stream;
@@ -94,6 +90,17 @@ public sealed class SafetensorsWriter : IDisposable
             throw Failed(path, e);
         }
         return new SafetensorsWriter(path, temporary, stream, layout, header, seal);
+    }
+
+    /// <summary>Checks that a file of this name can be made, and returns its folder.</summary>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
+    /// <exception cref="IOException">The name is that of a folder.</exception>
+    internal static string CheckTarget(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{path}: its folder does not exist. Create {folder} first.");
+        return Directory.Exists(path) ? throw new IOException($"{path} is a folder, expected the name of a file.") : folder;
     }
 
     /// <summary>Appends elements of any type as their little-endian bytes.</summary>

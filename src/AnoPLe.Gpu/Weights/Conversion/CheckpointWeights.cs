@@ -49,6 +49,9 @@ internal sealed class CheckpointWeights : ClipWeights
     /// <summary>Types of the tensors that make up a canonical one.</summary>
     public IEnumerable<SafetensorsType> TypesOf(string canonical) => layout.Parts(canonical).Select(part => part.Type).Distinct();
 
+    /// <summary>Values that may hold NaN and infinities.</summary>
+    public ReadOnlySpan<float> Unchecked(ClipTensor tensor) => FloatsCore(tensor);
+
     protected override void Dispose(bool disposing)
     {
     }
@@ -78,15 +81,14 @@ internal sealed class CheckpointWeights : ClipWeights
 
     private void Read(CheckpointTensor part, Span<float> floats)
     {
-        if (part.ByteLength > Array.MaxLength)
-            throw new InvalidDataException($"{Source}: tensor {ForeignFormat.Quote(part.Name)} has {part.ByteLength} bytes, expected at most {Array.MaxLength} to read at once.");
+        int length = CheckpointBytes.Length(checkpoint, part);
         if (part.Type == SafetensorsType.F32)
         {
             checkpoint.Read(part, MemoryMarshal.AsBytes(floats));
             return;
         }
-        byte[] rented = ArrayPool<byte>.Shared.Rent((int)part.ByteLength);
-        Span<byte> bytes = rented.AsSpan(0, (int)part.ByteLength);
+        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
+        Span<byte> bytes = rented.AsSpan(0, length);
         checkpoint.Read(part, bytes);
         if (part.Type == SafetensorsType.F64)
             CheckRange(part, MemoryMarshal.Cast<byte, double>(bytes));
