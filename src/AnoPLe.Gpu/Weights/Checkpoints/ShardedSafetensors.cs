@@ -78,7 +78,8 @@ internal sealed class ShardedSafetensors : Checkpoint
         string file = System.IO.Path.GetFileName(shard.Path);
         string? expected = index.Files.GetValueOrDefault(tensor);
         if (!holders.TryAdd(tensor, shard))
-            throw Bad(indexPath, $"{Quote(tensor)} is in {Quote(System.IO.Path.GetFileName(holders[tensor].Path))} and in {Quote(file)}", "Expected every tensor in one shard");
+            throw Bad(indexPath, $"{Quote(tensor)} is in {Quote(System.IO.Path.GetFileName(holders[tensor].Path))} and in {Quote(file)}",
+                "Expected every tensor in one shard");
         if (expected is null)
             throw Bad(indexPath, $"{Quote(file)} has {Quote(tensor)}, which the index does not list", Mixed);
         if (expected != file)

@@ -58,7 +58,9 @@ internal sealed class TorchLegacy : TorchCheckpoint
     // Sizes are compared with the file once the pickles end: what follows them says where each storage is.
     private static PickleStorage Storage(string path, Dictionary<string, StorageReference> declared, StorageReference reference)
     {
-        if (!declared.TryAdd(reference.Key, reference) && declared[reference.Key] is var first && (first.Type != reference.Type || first.Bytes != reference.Bytes))
+        declared.TryAdd(reference.Key, reference);
+        StorageReference first = declared[reference.Key];
+        if (first.Type != reference.Type || first.Bytes != reference.Bytes)
             throw Differs(path, reference.Key, reference.Type, reference.Bytes, first.Type, first.Bytes);
         if (reference.View is not { Items: var view })
             return new PickleStorage(reference.Key, reference.Type, 0, reference.Bytes);
@@ -69,7 +71,8 @@ internal sealed class TorchLegacy : TorchCheckpoint
         return new PickleStorage(reference.Key, reference.Type, offset * element, count * element);
     }
 
-    private static Dictionary<string, Place> Places(string path, FileStream file, long position, PickleList keys, Dictionary<string, StorageReference> declared)
+    private static Dictionary<string, Place> Places(string path, FileStream file, long position, PickleList keys,
+        Dictionary<string, StorageReference> declared)
     {
         Dictionary<string, Place> places = new(StringComparer.Ordinal);
         foreach (object? item in keys.Items)

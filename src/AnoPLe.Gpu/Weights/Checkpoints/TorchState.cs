@@ -85,7 +85,8 @@ internal sealed class TorchState
         if (tensors.Count > 0)
             return;
         string keys = string.Join(", ", dict.Entries.Select(entry => entry.Key).OfType<string>().Take(8).Select(Quote));
-        throw Bad(path, $"holds no tensors, neither by name nor under {string.Join(", ", Containers.Select(Quote))}; its keys are {(keys.Length > 0 ? keys : "none")}", SaveState);
+        throw Bad(path, $"holds no tensors, neither by name nor under {string.Join(", ", Containers.Select(Quote))}; "
+            + $"its keys are {(keys.Length > 0 ? keys : "none")}", SaveState);
     }
 
     // Attributes of modules in modules, in the order of the file; the stack is a list because nesting is up to the file.

@@ -71,7 +71,7 @@ internal sealed class TorchZip : TorchCheckpoint
         if (folders.Length == 1)
             return folders[0];
         string some = string.Join(", ", entries.Names.Take(5).Select(Quote));
-        throw Bad(path, $"is a ZIP archive with {folders.Length} entries NAME/data.pkl among {entries.Names.Count} ({some}), expected one, as torch.save writes it",
+        throw Bad(path, $"is a ZIP archive with {folders.Length} entries NAME/data.pkl among {entries.Names.Count} ({some}), expected one",
             "If it holds a checkpoint, unpack that first");
 
         static bool IsPickle(string name) =>

@@ -6,7 +6,7 @@ namespace AnoPLe.Gpu.Tests.Weights.Checkpoints;
 
 /// <summary>
 /// Damaged and made-up files of every form are read or refused by the documented exception: no other exception, no hang, no memory beyond what
-/// the file's size allows. The same files on every run; ANOPLE_FUZZ_SECONDS makes a longer run with other seeds.
+/// the file's size allows. The same files on every run; ANOPLE_FUZZ_SECONDS (per test) runs on with more seeds.
 /// </summary>
 public sealed class CheckpointFuzzTests
 {

@@ -291,7 +291,7 @@ internal sealed partial class Unpickler(PickleReader reader, bool script, long t
         PickleTensor => "a tensor",
         PickleStorage => "a storage",
         PickleObject => "a TorchScript object",
-        PickleGlobal global => $"{global.Module}.{global.Name}",
+        PickleGlobal global => $"{Quote(global.Module)[1..^1]}.{Quote(global.Name)[1..^1]}",
         _ => "a value of another kind",
     };
 
