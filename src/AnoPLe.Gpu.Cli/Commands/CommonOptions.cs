@@ -11,6 +11,9 @@ namespace AnoPLe.Gpu.Cli.Commands;
 /// <summary>Options that several commands share, and what they stand for.</summary>
 internal static partial class CommonOptions
 {
+    /// <summary>What names devices, for messages.</summary>
+    public const string DeviceNames = "auto, cpu, cuda:N, opencl:N or simulator";
+
     private const string RandomPrefix = "random:";
 
     /// <summary>--json.</summary>
@@ -22,7 +25,7 @@ internal static partial class CommonOptions
         Description = $"auto, cpu, cuda:0, opencl:0 or simulator. {Backends.DeviceVariable} sets what auto means.",
         DefaultValueFactory = _ => "auto",
         HelpName = "DEVICE",
-    }, name => DeviceName().IsMatch(name), "auto, cpu, cuda:N, opencl:N or simulator");
+    }, IsDevice, DeviceNames);
 
     /// <summary>--threads.</summary>
     public static Option<int> Threads() => Checked(new Option<int>("--threads")
@@ -114,6 +117,9 @@ internal static partial class CommonOptions
 
     /// <summary>Whether --weights asks for random ones.</summary>
     public static bool IsRandom(string value) => value.StartsWith(RandomPrefix, StringComparison.Ordinal);
+
+    /// <summary>Whether this can name a device, there or not.</summary>
+    public static bool IsDevice(string name) => DeviceName().IsMatch(name);
 
     /// <summary>Whether this can name a configuration: a known one, or a JSON file, there or not.</summary>
     public static bool IsConfig(string name) =>

@@ -19,7 +19,7 @@ internal static class WeightsInitCommand
         Option<ulong> seed = new("--seed") { Description = "Another seed, other weights.", HelpName = "N" };
         Option<string> output = new("--out") { Description = "The safetensors file to write.", HelpName = "FILE", Required = true };
         Option<string> type = new("--type") { Description = "f32, f16 or bf16.", DefaultValueFactory = _ => "f32", HelpName = "TYPE" };
-        type.AcceptOnlyFromAmong("f32", "f16", "bf16");
+        type.AcceptOnlyFromAmong(WeightsText.Types);
         Option<bool> json = CommonOptions.Json();
         var command = new Command("init", "Write seeded random weights: for tests, benchmarks and demos; they have learned nothing.") { config, seed, output, type, json };
         command.Examples("anople weights init --config nano --seed 0 --out nano.safetensors", "anople weights init --config vit-b-16-plus-240 --type f16 --out b16.safetensors");
@@ -31,7 +31,7 @@ internal static class WeightsInitCommand
     private static int Run(Terminal terminal, string name, ulong seed, string output, string typeName, CancellationToken cancellation)
     {
         ClipConfig config = ClipConfig.Find(name);
-        SafetensorsType type = typeName switch { "f16" => SafetensorsType.F16, "bf16" => SafetensorsType.BF16, _ => SafetensorsType.F32 };
+        SafetensorsType type = WeightsText.Type(typeName);
         OutputFiles.RequireFolderOf(output);
         terminal.WithProgress(progress =>
         {

@@ -8,7 +8,8 @@ namespace AnoPLe.Gpu.Weights;
 /// The configuration of a weights file. Sizes come from tensor shapes. The activation and the head counts do not show there; they come
 /// from the first of: what the caller expects; FILE.json beside the file; the file's metadata ('act', 'v_heads', 't_heads', as
 /// <see cref="ClipWeightsInit"/> writes it); open_clip_config.json or config.json in its folder, if their sizes are those of the tensors;
-/// the known configuration of these sizes; else heads of width 64 (80 for an image tower of width 1280, as ViT-H/14 has) and GELU.
+/// what only OpenAI's archives or open_clip's training checkpoints hold; the known configuration of these sizes; else heads of width 64
+/// (80 for an image tower of width 1280, as ViT-H/14 has) and GELU.
 /// </summary>
 internal static class ClipConfigInference
 {
@@ -16,9 +17,9 @@ internal static class ClipConfigInference
 
     /// <summary>The configuration, and in <paramref name="notes"/> where each thing that no shape tells came from.</summary>
     /// <exception cref="InvalidDataException">Tensors are missing, or something contradicts the tensors.</exception>
-    public static ClipConfig Infer(ClipFile file, ClipConfig? expected, List<string> notes)
+    public static ClipConfig Infer(ClipLayout file, ClipConfig? expected, List<string> notes)
     {
-        string path = file.File.Path;
+        string path = file.Path;
         ClipConfig sizes = Sizes(file);
         ClipConfig config = Choose(file, sizes, expected, notes);
         try
@@ -34,15 +35,15 @@ internal static class ClipConfigInference
     /// <summary>The JSON file that belongs to this weights file alone: "model.safetensors" has "model.json".</summary>
     public static string SidecarName(string path) => Path.ChangeExtension(path, ".json");
 
-    private static ClipConfig Choose(ClipFile file, ClipConfig sizes, ClipConfig? expected, List<string> notes)
+    private static ClipConfig Choose(ClipLayout file, ClipConfig sizes, ClipConfig? expected, List<string> notes)
     {
-        string path = file.File.Path;
+        string path = file.Path;
         if (expected is not null)
         {
             CheckSameSizes(path, sizes, expected, "the expected configuration");
             return expected;
         }
-        if (SidecarName(path) is var sidecar && File.Exists(sidecar) && ClipConfigJson.TryParse(ClipConfigJson.ReadSmallFile(sidecar), sidecar) is { } beside)
+        if (SidecarName(path) is var sidecar && sidecar != path && File.Exists(sidecar) && ClipConfigJson.TryParse(ClipConfigJson.ReadSmallFile(sidecar), sidecar) is { } beside)
         {
             CheckSameSizes(path, sizes, beside, sidecar);
             notes.Add($"{ActivationAndHeads(beside)}, from {sidecar}.");
@@ -54,7 +55,7 @@ internal static class ClipConfigInference
             notes.Add($"{ActivationAndHeads(stated)}, from the file's metadata.");
             return stated;
         }
-        ClipConfig config = FromFolder(path, sizes, notes) ?? FromTable(sizes, notes);
+        ClipConfig config = FromFolder(path, sizes, notes) ?? FromOpenAi(file, sizes, notes) ?? FromTraining(file, sizes, notes) ?? FromTable(sizes, notes);
         if (stated == sizes)
             return config;
         config = config with
@@ -70,9 +71,9 @@ internal static class ClipConfigInference
     private static string ActivationAndHeads(ClipConfig config) =>
         $"Activation {ClipConfig.ActivationName(config.Activation)}, {config.VisionHeads} image and {config.TextHeads} text heads";
 
-    private static ClipConfig Sizes(ClipFile file)
+    private static ClipConfig Sizes(ClipLayout file)
     {
-        string path = file.File.Path;
+        string path = file.Path;
         long[] patch = Shape(file, ClipTensors.PatchEmbedding, 4), positions = Shape(file, ClipTensors.VisualPositions, 2);
         long[] projection = Shape(file, ClipTensors.VisualProjection, 2), tokens = Shape(file, ClipTensors.TokenEmbedding, 2);
         long[] context = Shape(file, ClipTensors.TextPositions, 2);
@@ -99,7 +100,7 @@ internal static class ClipConfigInference
 
     private static ClipConfig? FromFolder(string path, ClipConfig sizes, List<string> notes)
     {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        string folder = Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path))!;
         foreach (string candidate in FolderConfigs.Select(name => Path.Combine(folder, name)).Where(File.Exists))
         {
             ClipConfig? config;
@@ -124,11 +125,42 @@ internal static class ClipConfigInference
         return null;
     }
 
+    // model.py of openai/CLIP: QuickGELU throughout, vision_heads = vision_width // 64, transformer_heads = transformer_width // 64.
+    private static ClipConfig? FromOpenAi(ClipLayout file, ClipConfig sizes, List<string> notes)
+    {
+        if (!file.IsOpenAiArchive)
+            return null;
+        ClipConfig config = sizes with
+        {
+            Activation = Activation.QuickGelu,
+            VisionHeads = Math.Max(sizes.VisionWidth / 64, 1),
+            TextHeads = Math.Max(sizes.TextWidth / 64, 1),
+        };
+        notes.Add($"{ActivationAndHeads(config)}, as in OpenAI's own files, which hold 'input_resolution', 'context_length' and 'vocab_size' like this one.");
+        return config;
+    }
+
+    // Unless told otherwise, open_clip's training names its checkpoints "...-model_ViT-B-32-lr_...", with "-quickgelu" in the model's name if it has it.
+    private static ClipConfig? FromTraining(ClipLayout file, ClipConfig sizes, List<string> notes)
+    {
+        if (!file.Metadata.TryGetValue("name", out string? run) || !file.Metadata.ContainsKey("epoch")
+            || !run.Contains("model_ViT-", StringComparison.Ordinal))
+            return null;
+        ClipConfig config = FromTable(sizes, []) with
+        {
+            Activation = run.Contains("quickgelu", StringComparison.OrdinalIgnoreCase) ? Activation.QuickGelu : Activation.Gelu,
+        };
+        notes.Add($"{ActivationAndHeads(config)}, by the name of the training run in the file, {ForeignFormat.Quote(run)}.");
+        return config;
+    }
+
     private static ClipConfig FromTable(ClipConfig sizes, List<string> notes)
     {
         if (ClipConfig.Known.FirstOrDefault(pair => SizesOf(pair.Value) == sizes) is { Value: { } known } pair)
         {
-            notes.Add($"{ActivationAndHeads(known)}, as the known configuration {pair.Key} of these sizes.");
+            notes.Add($"{ActivationAndHeads(known)}, as the known configuration {pair.Key} of these sizes."
+                + (known.Activation == Activation.QuickGelu && pair.Key.StartsWith("vit-", StringComparison.Ordinal)
+                    ? " Weights of these sizes that OpenAI did not train mostly use GELU: weights/README.md says how to say so." : ""));
             return known;
         }
         int headWidth = sizes.VisionWidth == 1280 ? 80 : 64;
@@ -143,10 +175,10 @@ internal static class ClipConfigInference
     }
 
     // What the metadata states, on top of the sizes; what it does not state stays None and 0.
-    private static ClipConfig FromMetadata(ClipFile file, ClipConfig sizes)
+    private static ClipConfig FromMetadata(ClipLayout file, ClipConfig sizes)
     {
-        string path = file.File.Path;
-        IReadOnlyDictionary<string, string> metadata = file.File.Metadata;
+        string path = file.Path;
+        IReadOnlyDictionary<string, string> metadata = file.Metadata;
         if (metadata.TryGetValue("image_size", out string? size) && Number(path, "image_size", size) != sizes.ImageSize)
             throw new InvalidDataException($"{path}: its metadata says image_size {size}, its tensors are those of {sizes.ImageSize}.");
         return sizes with
@@ -187,11 +219,11 @@ internal static class ClipConfigInference
                 + "Use the weights that belong to it, or the configuration that belongs to the weights.");
     }
 
-    private static long[] Shape(ClipFile file, string canonical, int axes)
+    private static long[] Shape(ClipLayout file, string canonical, int axes)
     {
         long[] shape = file.Shape(canonical) ?? throw ClipWeightsFile.Missing(file, [canonical]);
         return shape.Length == axes ? shape : throw new InvalidDataException(
-            $"{file.File.Path}: tensor '{canonical}' has shape {SafetensorsTensor.Text(shape)}, expected {axes} axes.");
+            $"{file.Path}: tensor '{canonical}' has shape {SafetensorsTensor.Text(shape)}, expected {axes} axes.");
     }
 
     private static int Int(string path, string canonical, long axis) => axis is > 0 and <= int.MaxValue

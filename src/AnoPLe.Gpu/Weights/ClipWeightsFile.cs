@@ -9,7 +9,7 @@ internal sealed class ClipWeightsFile : ClipWeights
     private const int MaxListed = 8;
     private readonly ClipFile file;
 
-    private ClipWeightsFile(ClipFile file, ClipConfig config, IReadOnlyList<string> notes) : base(file.File.Path, config, notes) => this.file = file;
+    private ClipWeightsFile(ClipFile file, ClipConfig config, IReadOnlyList<string> notes) : base(file.Path, config, notes) => this.file = file;
 
     public static ClipWeightsFile Open(string path, ClipConfig? expected)
     {
@@ -31,7 +31,7 @@ internal sealed class ClipWeightsFile : ClipWeights
 
     /// <summary>Infers the configuration and checks every tensor against it.</summary>
     /// <exception cref="InvalidDataException">Another architecture, or missing, misshapen or non-float tensors.</exception>
-    public static ClipConfig Check(ClipFile file, ClipConfig? expected, List<string> notes)
+    public static ClipConfig Check(ClipLayout file, ClipConfig? expected, List<string> notes)
     {
         if (file.Naming is null)
             throw OtherArchitecture(file);
@@ -50,7 +50,7 @@ internal sealed class ClipWeightsFile : ClipWeights
         if (missing.Count > 0)
             throw Missing(file, missing);
         if (wrong.Count > 0)
-            throw new InvalidDataException($"{file.File.Path}: {Listed(wrong, "; ")}. It is another architecture than {config}, or damaged.");
+            throw new InvalidDataException($"{file.Path}: {Listed(wrong, "; ")}. It is another architecture than {config}, or damaged.");
         IReadOnlyList<string> unexpected = file.Unexpected(tensors.Select(tensor => tensor.Name));
         if (unexpected.Count > 0)
             notes.Add($"Ignored {unexpected.Count} tensors that CLIP does not have: {Listed(unexpected, ", ")}.");
@@ -58,7 +58,7 @@ internal sealed class ClipWeightsFile : ClipWeights
     }
 
     /// <summary>The error for tensors that a file lacks.</summary>
-    public static InvalidDataException Missing(ClipFile file, IReadOnlyList<string> canonical)
+    public static InvalidDataException Missing(ClipLayout file, IReadOnlyList<string> canonical)
     {
         List<string> names = [.. canonical.Select(name =>
         {
@@ -66,7 +66,7 @@ internal sealed class ClipWeightsFile : ClipWeights
             return inFile is [var only] && only == name ? $"'{name}'" : $"'{name}' (as {string.Join(", ", inFile)})";
         })];
         string looks = ForeignArchitecture.Guess(file.Names) is { } guess ? $" It looks like {guess}." : "";
-        return new InvalidDataException($"{file.File.Path}: {canonical.Count} of CLIP's tensors are missing: {Listed(names, ", ")}.{looks} "
+        return new InvalidDataException($"{file.Path}: {canonical.Count} of CLIP's tensors are missing: {Listed(names, ", ")}.{looks} "
             + $"Expected {ForeignArchitecture.Supported}. Use such a file, or copy this one again.");
     }
 
@@ -86,12 +86,12 @@ internal sealed class ClipWeightsFile : ClipWeights
     private protected override void TokenEmbeddingRowCore(int id, Span<float> destination) =>
         file.File.ReadFloats(file.Parts(ClipTensors.TokenEmbedding)[0].Name, (long)id * destination.Length, destination);
 
-    private static InvalidDataException OtherArchitecture(ClipFile file)
+    private static InvalidDataException OtherArchitecture(ClipLayout file)
     {
         string looks = ForeignArchitecture.Guess(file.Names) is { } guess ? $"looks like {guess}"
-            : file.File.Tensors.Count == 0 ? "holds no tensors"
+            : !file.Names.Any() ? "holds no tensors"
             : $"is no CLIP model (its tensors begin with {Listed([.. file.Names.Order(StringComparer.Ordinal).Take(3).Select(ForeignFormat.Quote)], ", ")})";
-        return new InvalidDataException($"{file.File.Path}: {looks}. Expected {ForeignArchitecture.Supported}.");
+        return new InvalidDataException($"{file.Path}: {looks}. Expected {ForeignArchitecture.Supported}.");
     }
 
     // A scalar is also found as one element with an axis.

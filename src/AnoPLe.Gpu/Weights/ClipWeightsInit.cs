@@ -1,7 +1,6 @@
 using System.Globalization;
 using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
-using AnoPLe.Gpu.Compute.Ops;
 using AnoPLe.Gpu.Randomness;
 
 namespace AnoPLe.Gpu.Weights;
@@ -56,22 +55,10 @@ public static class ClipWeightsInit
         writer.Commit();
     }
 
-    // The keys that ClipConfigInference reads, plus where the file is from.
     private static Dictionary<string, string> Metadata(ClipConfig config, ulong seed)
     {
-        Dictionary<string, string> metadata = new()
-        {
-            // Hugging Face's loader asks for "format".
-            ["format"] = "pt",
-            ["generator"] = "anople weights init",
-            ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
-            ["act"] = config.Activation == Activation.QuickGelu ? "quick_gelu" : "gelu",
-            ["v_heads"] = config.VisionHeads.ToString(CultureInfo.InvariantCulture),
-            ["t_heads"] = config.TextHeads.ToString(CultureInfo.InvariantCulture),
-            ["image_size"] = config.ImageSize.ToString(CultureInfo.InvariantCulture),
-        };
-        if (config.KnownName is { } name)
-            metadata.Add("config", name);
+        Dictionary<string, string> metadata = ClipMetadata.Of(config, "anople weights init");
+        metadata.Add("seed", seed.ToString(CultureInfo.InvariantCulture));
         return metadata;
     }
 

@@ -31,6 +31,31 @@ internal static class ElementConversion
         }
     }
 
+    /// <summary>
+    /// F64 to the neighbouring F32 whose last bit is odd, unless it is exact. Rounding that to F16 or BF16 gives what rounding the F64 itself
+    /// gives, because F32 has at least two bits more than they do (S. Boldo and G. Melquiond, "Emulation of a FMA and Correctly
+    /// Rounded Sums", 2008); rounding to nearest twice does not.
+    /// </summary>
+    public static void DoublesToOdd(ReadOnlySpan<byte> bytes, Span<float> floats)
+    {
+        for (int i = 0; i < floats.Length; i++)
+        {
+            double value = MemoryMarshal.Read<double>(bytes[(8 * i)..]);
+            float nearest = (float)value;
+            if (nearest != value && double.IsFinite(value) && (BitConverter.SingleToInt32Bits(nearest) & 1) == 0)
+                nearest = nearest > value ? MathF.BitDecrement(nearest) : MathF.BitIncrement(nearest);
+            floats[i] = nearest;
+        }
+    }
+
+    /// <summary>The smallest magnitude that rounds to infinity in a type: half a unit in the last place above its largest number.</summary>
+    public static float Overflow(SafetensorsType type) => type switch
+    {
+        SafetensorsType.F16 => 65520f,
+        SafetensorsType.BF16 => BitConverter.UInt32BitsToSingle(0x7F7F8000),
+        _ => float.PositiveInfinity,
+    };
+
     /// <summary>F32 as is, F16 and BF16 to nearest even.</summary>
     public static void FromFloats(SafetensorsType type, ReadOnlySpan<float> floats, Span<byte> bytes)
     {
@@ -53,6 +78,14 @@ internal static class ElementConversion
                 throw new UnreachableException($"{type} is not written from floats.");
         }
     }
+
+    /// <summary>A value as F16 or BF16 holds it, to nearest even; as it is for the other types.</summary>
+    public static float Rounded(SafetensorsType type, float value) => type switch
+    {
+        SafetensorsType.F16 => (float)(Half)value,
+        SafetensorsType.BF16 => BitConverter.UInt32BitsToSingle((uint)ToBFloat16(value) << 16),
+        _ => value,
+    };
 
     /// <summary>Whether every value fits a signed 64-bit integer.</summary>
     public static bool IsInteger(SafetensorsType type) => type is SafetensorsType.I64 or SafetensorsType.I32 or SafetensorsType.I16

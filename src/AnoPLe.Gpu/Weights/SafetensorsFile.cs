@@ -68,7 +68,8 @@ public sealed class SafetensorsFile : IDisposable
         if (!BitConverter.IsLittleEndian)
             throw new PlatformNotSupportedException("Safetensors data is little-endian and is used where it lies; this machine is big-endian.");
         if (Directory.Exists(path))
-            throw new FileNotFoundException($"{path} is a folder, expected a safetensors file.", path);
+            throw new FileNotFoundException($"{path} is a folder, expected a safetensors file." + (Conversion.ConvertCommand.IsSharded(path)
+                ? $" Join its shards first: {Conversion.ConvertCommand.For(path)}" : ""), path);
         FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1);
         try
         {

@@ -42,7 +42,7 @@ internal sealed class SafetensorsHeader
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         bool fits = length is >= 2 and <= MaxHeaderBytes && (long)length <= fileBytes - LengthBytes;
         if (!fits && ForeignFormat.Name(start) is { } format)
-            throw new InvalidDataException($"{file}: looks like {format}, expected safetensors. {ForeignFormat.NextStep(format)}");
+            throw new InvalidDataException($"{file}: looks like {format}, expected safetensors. {ForeignFormat.NextStep(format, file)}");
         if (length < 2 || length > MaxHeaderBytes)
             throw new InvalidDataException($"{file}: declares a header of {length} bytes, expected 2 to {MaxHeaderBytes}. It is no safetensors file, or damaged.");
         if ((long)length > fileBytes - LengthBytes)

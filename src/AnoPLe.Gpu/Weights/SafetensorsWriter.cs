@@ -8,7 +8,7 @@ namespace AnoPLe.Gpu.Weights;
 
 /// <summary>A tensor that will be written: the header must name all of them before the first byte of data.</summary>
 /// <param name="Name">Its name in the file.</param>
-/// <param name="Type">F32, F16 or BF16 (written from floats), I64, I32 or U8.</param>
+/// <param name="Type">Any; F32, F16 and BF16 are written from floats, I64, I32 and U8 from integers, and every type as bytes.</param>
 /// <param name="Shape">Axes, slowest first; none for a scalar, 0 for an empty axis.</param>
 public sealed record SafetensorsDeclaration(string Name, SafetensorsType Type, params IReadOnlyList<long> Shape)
 {
@@ -27,16 +27,14 @@ public sealed record SafetensorsDeclaration(string Name, SafetensorsType Type, p
 /// </summary>
 public sealed class SafetensorsWriter : IDisposable
 {
-    private static readonly SafetensorsType[] Writable =
-        [SafetensorsType.F32, SafetensorsType.F16, SafetensorsType.BF16, SafetensorsType.I64, SafetensorsType.I32, SafetensorsType.U8];
-
     private readonly string path, temporary;
     private readonly Stream stream;
     private readonly Dictionary<string, Slot> slots = new(StringComparer.Ordinal);
     private readonly long dataStart;
+    private readonly DataSeal? seal;
     private bool closed;
 
-    private SafetensorsWriter(string path, string temporary, Stream stream, IReadOnlyList<Slot> layout, byte[] header)
+    private SafetensorsWriter(string path, string temporary, Stream stream, IReadOnlyList<Slot> layout, byte[] header, DataSeal? seal)
     {
         this.path = path;
         this.temporary = temporary;
@@ -44,6 +42,8 @@ public sealed class SafetensorsWriter : IDisposable
         foreach (Slot slot in layout)
             slots.Add(slot.Declaration.Name, slot);
         dataStart = header.Length;
+        this.seal = seal;
+        seal?.Locate(header);
         Guarded(() => stream.Write(header));
     }
 
@@ -57,19 +57,26 @@ public sealed class SafetensorsWriter : IDisposable
     public static SafetensorsWriter Create(string path, IEnumerable<SafetensorsDeclaration> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
         Create(path, tensors, metadata, OpenTemporary);
 
+    /// <summary>
+    /// Begins a file that will hold the SHA-256 of its own data in its metadata, under <see cref="DataSeal.Key"/>, so that a changed byte
+    /// shows. Tensors must be written in the order of <see cref="Order"/>.
+    /// </summary>
+    /// <inheritdoc cref="Create(string, IEnumerable{SafetensorsDeclaration}, IReadOnlyDictionary{string, string})" path="/param|/exception"/>
+    internal static SafetensorsWriter CreateSealed(string path, IEnumerable<SafetensorsDeclaration> tensors, IReadOnlyDictionary<string, string> metadata) =>
+        Create(path, tensors, new Dictionary<string, string>(metadata) { [DataSeal.Key] = DataSeal.Blank }, OpenTemporary, new DataSeal());
+
+    /// <summary>Names of the tensors in the order of their bytes in the file.</summary>
+    internal IReadOnlyList<string> Order => [.. slots.Values.OrderBy(slot => slot.Offset).Select(slot => slot.Declaration.Name)];
+
     /// <summary>With another way to open the temporary file: tests use streams that fail.</summary>
     internal static SafetensorsWriter Create(string path, IEnumerable<SafetensorsDeclaration> tensors, IReadOnlyDictionary<string, string>? metadata,
-        Func<string, long, Stream> open)
+        Func<string, long, Stream> open, DataSeal? seal = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
         List<Slot> layout = Layout(tensors);
         byte[] header = Header(layout, metadata);
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"{path}: its folder does not exist. Create {folder} first.");
-        if (Directory.Exists(path))
-            throw new IOException($"{path} is a folder, expected the name of a file.");
+        string folder = CheckTarget(path);
         string temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
         long total = header.Length + (layout.Count == 0 ? 0 : layout[^1].Offset + layout[^1].Bytes);
         Stream stream;
@@ -82,7 +89,29 @@ public sealed class SafetensorsWriter : IDisposable
             File.Delete(temporary);
             throw Failed(path, e);
         }
-        return new SafetensorsWriter(path, temporary, stream, layout, header);
+        return new SafetensorsWriter(path, temporary, stream, layout, header, seal);
+    }
+
+    /// <summary>Checks that a file of this name can be made, and returns its folder.</summary>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
+    /// <exception cref="IOException">The name is that of a folder.</exception>
+    internal static string CheckTarget(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{path}: its folder does not exist. Create {folder} first.");
+        return Directory.Exists(path) ? throw new IOException($"{path} is a folder, expected the name of a file.") : folder;
+    }
+
+    /// <summary>Appends elements of any type as their little-endian bytes.</summary>
+    /// <exception cref="ArgumentException">An undeclared tensor, or more bytes than declared.</exception>
+    /// <exception cref="IOException">The disk is full or failed; the temporary file is gone.</exception>
+    public void WriteBytes(string name, ReadOnlySpan<byte> bytes)
+    {
+        Slot slot = Find(name);
+        Require.That(bytes.Length <= slot.Bytes - slot.Written,
+            $"The tensor '{name}' gets {bytes.Length} bytes more, of {slot.Bytes} bytes {slot.Written} are written already.");
+        Append(slot, bytes);
     }
 
     /// <summary>Appends floats to an F32, F16 or BF16 tensor; call it once with all of them, or several times with parts in order.</summary>
@@ -131,6 +160,7 @@ public sealed class SafetensorsWriter : IDisposable
                     $"{path}: tensor '{slot.Declaration.Name}' has {slot.Written} of {slot.Bytes} bytes. Write all of it before the commit.");
         Guarded(() =>
         {
+            seal?.WriteTo(stream);
             if (stream is FileStream file)
                 file.Flush(flushToDisk: true);
             else
@@ -138,6 +168,7 @@ public sealed class SafetensorsWriter : IDisposable
             stream.Dispose();
             File.Move(temporary, path, overwrite: true);
         });
+        seal?.Dispose();
         closed = true;
     }
 
@@ -147,6 +178,7 @@ public sealed class SafetensorsWriter : IDisposable
         if (closed)
             return;
         closed = true;
+        seal?.Dispose();
         try
         {
             stream.Dispose();
@@ -166,7 +198,6 @@ public sealed class SafetensorsWriter : IDisposable
         foreach (SafetensorsDeclaration tensor in tensors.OrderByDescending(t => t.Type.Bits()))
         {
             Require.That(names.Add(tensor.Name), $"The tensor '{tensor.Name}' is declared twice, or its name is reserved.");
-            Require.That(Writable.Contains(tensor.Type), $"The tensor '{tensor.Name}' is {tensor.Type}, expected one of {string.Join(", ", Writable)}.");
             long count = 1;
             foreach (long axis in tensor.Shape)
             {
@@ -174,7 +205,9 @@ public sealed class SafetensorsWriter : IDisposable
                     $"The tensor '{tensor.Name}' has shape {SafetensorsTensor.Text(tensor.Shape)}, expected axes from 0 and a size below 2^59.");
                 count *= axis;
             }
-            long bytes = count * (tensor.Type.Bits() / 8);
+            int bits = tensor.Type.Bits();
+            Require.That(bits % 8 == 0 || count * bits % 8 == 0, $"The tensor '{tensor.Name}' has {count} elements of {bits} bits, expected whole bytes.");
+            long bytes = bits % 8 == 0 ? count * (bits / 8) : count * bits / 8;
             layout.Add(new Slot(tensor, offset, bytes));
             offset = checked(offset + bytes);
         }
@@ -233,14 +266,20 @@ public sealed class SafetensorsWriter : IDisposable
 
     private Slot Begin(string name, int count, params ReadOnlySpan<SafetensorsType> types)
     {
-        ObjectDisposedException.ThrowIf(closed, this);
-        bool declared = slots.TryGetValue(name, out Slot? slot);
-        Require.That(declared, $"The tensor '{name}' was not declared for {path}.");
-        bool matches = types.Contains(slot!.Declaration.Type);
+        Slot slot = Find(name);
+        bool matches = types.Contains(slot.Declaration.Type);
         Require.That(matches, $"The tensor '{name}' is declared {slot.Declaration.Type}, which is not written from these values.");
         Require.That(count <= (slot.Bytes - slot.Written) / (slot.Declaration.Type.Bits() / 8),
             $"The tensor '{name}' gets {count} elements more, of {slot.Bytes} bytes {slot.Written} are written already.");
         return slot;
+    }
+
+    private Slot Find(string name)
+    {
+        ObjectDisposedException.ThrowIf(closed, this);
+        bool declared = slots.TryGetValue(name, out Slot? slot);
+        Require.That(declared, $"The tensor '{name}' was not declared for {path}.");
+        return slot!;
     }
 
     private void Append(Slot slot, ReadOnlySpan<byte> bytes)
@@ -251,6 +290,7 @@ public sealed class SafetensorsWriter : IDisposable
             if (stream.Position != position)
                 stream.Position = position;
             stream.Write(bytes);
+            seal?.Append(slot.Offset + slot.Written, bytes);
             slot.Written += bytes.Length;
         }
         catch (IOException e)

@@ -72,6 +72,18 @@ public sealed class UsageTests
     [InlineData("weights download openai-vit-b-32 --sha256 12345", "--sha256")]
     [InlineData("weights download openai-vit-b-32 --sha256 12345678", "--sha256")]
     [InlineData("weights download openai-vit-b-32 --list", "--list")]
+    [InlineData("weights convert --out f", "input")]
+    [InlineData("weights convert m.pt", "--out")]
+    [InlineData("weights convert m.pt --out f --type f64", "f64")]
+    [InlineData("weights convert m.pt --out f --activation relu", "relu")]
+    [InlineData("weights convert m.pt --out f --config enormous", "--config")]
+    [InlineData("weights convert m.pt --out f --raw --type f16", "--type")]
+    [InlineData("weights convert m.pt --out f --raw --activation gelu", "--activation")]
+    [InlineData("weights convert m.pt --out f --raw --check-vector", "--check-vector")]
+    [InlineData("weights convert -quick_gelu m.pt --out f", "-quick_gelu")]
+    [InlineData("weights verify", "file")]
+    [InlineData("weights verify m.safetensors --device banana", "--device")]
+    [InlineData("weights verify m.safetensors --threads -1", "--threads")]
     public async Task Bad_usage_ends_with_2_names_the_culprit_and_points_to_the_help(string line, string culprit)
     {
         var result = await Anople.Run(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -92,6 +104,8 @@ public sealed class UsageTests
     [InlineData("weights init")]
     [InlineData("weights inspect")]
     [InlineData("weights download")]
+    [InlineData("weights convert")]
+    [InlineData("weights verify")]
     [InlineData("doctor")]
     public async Task Every_command_has_help_with_examples_that_parse(string command)
     {

@@ -25,6 +25,15 @@ internal sealed record CliResult(int ExitCode, string Out, string Error)
             Assert.Contains(part, line, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
     }
+
+    /// <summary>Fails unless the command failed with several lines on stderr that begin with "error:", one or more with each of these parts.</summary>
+    public void FailedWithAll(params string[] parts)
+    {
+        Assert.True(ExitCode == 1, $"exit code {ExitCode}, expected 1\n{Out}\n{Error}");
+        string[] lines = [.. Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.StartsWith("error:", StringComparison.Ordinal))];
+        foreach (string part in parts)
+            Assert.Contains(lines, line => line.Contains(part, StringComparison.Ordinal));
+    }
 }
 
 /// <summary>Runs the anople command.</summary>

@@ -27,7 +27,7 @@ public sealed class ClipWeightsTests
         Assert.Equal(Config, report.Config);
         Assert.Null(report.Problem);
         Assert.Empty(report.Unexpected);
-        Assert.Equal(report.Tensors.Sum(tensor => tensor.Bytes), report.Types.Single().Bytes);
+        Assert.Equal(report.Tensors.Sum(tensor => tensor.ByteLength), report.Types.Single().Bytes);
     }
 
     [Theory]
@@ -213,7 +213,7 @@ public sealed class ClipWeightsTests
     public void Without_any_statement_heads_are_64_wide_and_the_activation_is_noted_as_assumed()
     {
         using TemporaryFolder folder = new();
-        NamingSamples.Write(folder["m.safetensors"], Parts("openai", Config));
+        NamingSamples.Write(folder["m.safetensors"], Parts("wrapped", Config));
         File.WriteAllText(folder["config.json"], ClipConfig.Known["tiny"].ToJson());
         using ClipWeights weights = ClipWeights.Load(folder["m.safetensors"]);
         Assert.Equal(Config with { VisionHeads = 1, TextHeads = 1, Activation = Activation.Gelu }, weights.Config);

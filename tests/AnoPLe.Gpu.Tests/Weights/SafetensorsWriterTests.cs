@@ -111,10 +111,8 @@ public sealed class SafetensorsWriterTests
     public void A_file_larger_than_the_disk_is_refused_before_it_is_written()
     {
         using TemporaryFolder folder = new();
-        long available = new DriveInfo(folder.Path).AvailableFreeSpace;
-        if (available > 1L << 50)
-            Assert.Skip("The disk is too large for this test.");
-        Assert.Throws<IOException>(() => SafetensorsWriter.Create(folder["a"], [new("w", SafetensorsType.U8, available * 4)]));
+        // Beyond what a file can hold anywhere: a little more than the disk's room would be taken for a moment, from tests beside this one, too.
+        Assert.Throws<IOException>(() => SafetensorsWriter.Create(folder["a"], [new("w", SafetensorsType.U8, 1L << 58)]));
         Assert.Empty(Directory.GetFiles(folder.Path));
     }
 
@@ -126,7 +124,7 @@ public sealed class SafetensorsWriterTests
         Assert.Throws<IOException>(() => SafetensorsWriter.Create(folder.Path, Declared));
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Create(folder["a"], [.. Declared, Declared[0]]));
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Create(folder["a"], [new("__metadata__", SafetensorsType.F32, 1)]));
-        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Create(folder["a"], [new("w", SafetensorsType.F64, 1)]));
+        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Create(folder["a"], [new("w", SafetensorsType.F4, 3)]));
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Create(folder["a"], [new("w", SafetensorsType.F32, -1)]));
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Create(folder["a"], [new("w", SafetensorsType.F32, 1L << 40, 1L << 40)]));
         using SafetensorsWriter writer = SafetensorsWriter.Create(folder["a"], Declared);

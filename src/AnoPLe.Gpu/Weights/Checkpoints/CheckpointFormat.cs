@@ -11,7 +11,7 @@ internal static class CheckpointFormat
     {
         if (!BitConverter.IsLittleEndian)
             throw new PlatformNotSupportedException("Checkpoints are little-endian and are copied as they are; this machine is big-endian.");
-        string file = Directory.Exists(path) ? Index(path) : path;
+        string file = IndexOf(path);
         FileStream stream = new(file, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1);
         bool kept = false;
         try
@@ -38,6 +38,11 @@ internal static class CheckpointFormat
         // Whatever else it is, this says so.
         return new SafetensorsCheckpoint(SafetensorsFile.Open(path));
     }
+
+    /// <summary>The one index in a folder; what is no folder is itself.</summary>
+    /// <exception cref="FileNotFoundException">A folder without an index.</exception>
+    /// <exception cref="InvalidDataException">A folder with several.</exception>
+    public static string IndexOf(string path) => Directory.Exists(path) ? Index(path) : path;
 
     private static string Index(string folder)
     {
