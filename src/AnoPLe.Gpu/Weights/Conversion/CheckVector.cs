@@ -20,8 +20,8 @@ internal sealed record CheckVector(float[] Image, float[] Text, float Tolerance)
     private const string Prompt = "a photo of a damaged screw on a grey table";
 
     /// <summary>
-    /// Another device's order of sums for values that are exact, and about ten times what rounding to a type moved features of random models by
-    /// (measured for ViT-B/32 and ViT-B/16+ 240: 0.0008 for F16, 0.006 for BF16).
+    /// Room for another device's order of sums where values are exact; where they were rounded, about ten times the farthest that this moved
+    /// features of random models (ViT-B/32 and ViT-B/16+ 240: 0.0008 for F16, 0.006 for BF16).
     /// </summary>
     public static float ToleranceFor(IEnumerable<SafetensorsType> roundedTo) =>
         roundedTo.Select(type => type switch { SafetensorsType.F16 => 0.01f, SafetensorsType.BF16 => 0.06f, _ => 0.001f }).DefaultIfEmpty(0.001f).Max();

@@ -3,16 +3,18 @@ using AnoPLe.Gpu.Weights.Checkpoints;
 
 namespace AnoPLe.Gpu.Weights.Conversion;
 
-/// <summary>Tensors of checkpoints as bytes in new memory.</summary>
+/// <summary>Tensors of checkpoints as bytes.</summary>
 internal static class CheckpointBytes
 {
-    /// <summary>A tensor's bytes.</summary>
+    /// <summary>A tensor's bytes, in a buffer that grows with the largest tensor and is used again for the next one.</summary>
     /// <exception cref="InvalidDataException">More than one array holds, or damaged.</exception>
-    public static byte[] Read(Checkpoint checkpoint, CheckpointTensor tensor)
+    public static Span<byte> Read(Checkpoint checkpoint, CheckpointTensor tensor, ref byte[] buffer)
     {
-        byte[] bytes = GC.AllocateUninitializedArray<byte>(Length(checkpoint, tensor));
-        checkpoint.Read(tensor, bytes);
-        return bytes;
+        int length = Length(checkpoint, tensor);
+        if (buffer.Length < length)
+            buffer = GC.AllocateUninitializedArray<byte>(length);
+        checkpoint.Read(tensor, buffer.AsSpan(0, length));
+        return buffer.AsSpan(0, length);
     }
 
     /// <summary>Number of a tensor's bytes.</summary>
@@ -21,11 +23,11 @@ internal static class CheckpointBytes
         : throw new InvalidDataException($"{checkpoint.Path}: tensor {ForeignFormat.Quote(tensor.Name)} has {tensor.ByteLength} bytes, expected at most {Array.MaxLength} to read at once.");
 
     /// <summary>Whether a tensor holds floats, none of which is NaN or an infinity; true of other types.</summary>
-    public static bool IsFinite(Checkpoint checkpoint, CheckpointTensor tensor)
+    public static bool IsFinite(Checkpoint checkpoint, CheckpointTensor tensor, ref byte[] buffer)
     {
         if (!tensor.Type.IsFloat())
             return true;
-        ReadOnlySpan<byte> bytes = Read(checkpoint, tensor);
+        ReadOnlySpan<byte> bytes = Read(checkpoint, tensor, ref buffer);
         // F64 is judged as it is, and not as the F32 that it may overflow.
         if (tensor.Type == SafetensorsType.F64)
         {
@@ -52,10 +54,11 @@ internal static class CheckpointBytes
     public static IReadOnlyList<string> NonFinite(Checkpoint checkpoint, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         List<string> bad = [];
+        byte[] buffer = [];
         for (int i = 0; i < checkpoint.Tensors.Count; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (!IsFinite(checkpoint, checkpoint.Tensors[i]))
+            if (!IsFinite(checkpoint, checkpoint.Tensors[i], ref buffer))
                 bad.Add(checkpoint.Tensors[i].Name);
             progress?.Report(new WorkProgress("checking values", i + 1, checkpoint.Tensors.Count));
         }

@@ -49,8 +49,24 @@ internal sealed class CheckpointWeights : ClipWeights
     /// <summary>Types of the tensors that make up a canonical one.</summary>
     public IEnumerable<SafetensorsType> TypesOf(string canonical) => layout.Parts(canonical).Select(part => part.Type).Distinct();
 
-    /// <summary>Values that may hold NaN and infinities.</summary>
-    public ReadOnlySpan<float> Unchecked(ClipTensor tensor) => FloatsCore(tensor);
+    /// <summary>Copies values, which may hold NaN and infinities.</summary>
+    /// <param name="tensor">One of the model's.</param>
+    /// <param name="values">As many as it has.</param>
+    public void Read(ClipTensor tensor, Span<float> values)
+    {
+        lock (checkpoint)
+        {
+            IReadOnlyList<CheckpointTensor> parts = layout.Parts(tensor.Name);
+            int start = 0;
+            foreach (CheckpointTensor part in parts)
+            {
+                Read(part, values.Slice(start, (int)part.Count));
+                start += (int)part.Count;
+            }
+            if (ClipTensorNames.Of(Naming, tensor.Name).Form == SourceForm.Transpose)
+                ClipLayout.Transpose(values.ToArray(), (int)parts[0].Shape[0], (int)parts[0].Shape[1]).CopyTo(values);
+        }
+    }
 
     protected override void Dispose(bool disposing)
     {
@@ -58,19 +74,9 @@ internal sealed class CheckpointWeights : ClipWeights
 
     private protected override ReadOnlySpan<float> FloatsCore(ClipTensor tensor)
     {
-        lock (checkpoint)
-        {
-            IReadOnlyList<CheckpointTensor> parts = layout.Parts(tensor.Name);
-            float[] values = GC.AllocateUninitializedArray<float>(tensor.Shape.Count);
-            int start = 0;
-            foreach (CheckpointTensor part in parts)
-            {
-                Read(part, values.AsSpan(start, (int)part.Count));
-                start += (int)part.Count;
-            }
-            return ClipTensorNames.Of(Naming, tensor.Name).Form == SourceForm.Transpose
-                ? ClipLayout.Transpose(values, (int)parts[0].Shape[0], (int)parts[0].Shape[1]) : values;
-        }
+        float[] values = GC.AllocateUninitializedArray<float>(tensor.Shape.Count);
+        Read(tensor, values);
+        return values;
     }
 
     private protected override FloatWindow OpenWindowCore(ClipTensor tensor) => FloatWindow.Of(FloatsCore(tensor));

@@ -84,10 +84,11 @@ public static class ClipConverter
         using (SafetensorsWriter writer = SafetensorsWriter.CreateSealed(path, checkpoint.Tensors.Select(tensor => new SafetensorsDeclaration(tensor.Name, tensor.Type, tensor.Shape)), metadata))
         {
             long done = 0;
+            byte[] buffer = [];
             foreach (string name in writer.Order)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                writer.WriteBytes(name, CheckpointBytes.Read(checkpoint, byName[name]));
+                writer.WriteBytes(name, CheckpointBytes.Read(checkpoint, byName[name], ref buffer));
                 stage.Report(done += byName[name].ByteLength);
             }
             writer.Commit();
@@ -99,13 +100,16 @@ public static class ClipConverter
         CancellationToken cancellation)
     {
         Dictionary<string, SafetensorsType> types = tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Type, StringComparer.Ordinal);
+        Dictionary<string, ClipTensor> byName = weights.Tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
         StageProgress stage = new("converting tensors", weights.Tensors.Sum(tensor => (long)tensor.Shape.Count), progress);
+        float[] buffer = new float[weights.Tensors.Max(tensor => tensor.Shape.Count)];
         long done = 0;
         foreach (string name in writer.Order)
         {
             cancellation.ThrowIfCancellationRequested();
-            ReadOnlySpan<float> values = weights.Floats(name);
-            CheckRange(weights.Source, name, types[name], values);
+            Span<float> values = buffer.AsSpan(0, byName[name].Shape.Count);
+            weights.Read(byName[name], values);
+            CheckRange(weights, name, types[name], values);
             for (int start = 0; start < values.Length; start += Piece)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -116,18 +120,21 @@ public static class ClipConverter
         }
     }
 
-    private static void CheckRange(string source, string name, SafetensorsType type, ReadOnlySpan<float> values)
+    private static void CheckRange(CheckpointWeights weights, string name, SafetensorsType type, ReadOnlySpan<float> values)
     {
         float overflow = ElementConversion.Overflow(type), largest = 0;
         int count = 0;
         foreach (float value in values)
-            if (MathF.Abs(value) >= overflow)
+            if (!(MathF.Abs(value) < overflow))
             {
                 count++;
-                largest = Math.Max(largest, MathF.Abs(value));
+                largest = MathF.Max(largest, MathF.Abs(value));
             }
+        // NaN and infinities are an error for every type, and have one message.
+        if (!float.IsFinite(largest))
+            _ = weights.Floats(name);
         if (count > 0)
-            throw new InvalidDataException(FormattableString.Invariant($"{source}: tensor '{name}' holds {count} values beyond {type}'s range, up to {largest:G6}; ")
+            throw new InvalidDataException(FormattableString.Invariant($"{weights.Source}: tensor '{name}' holds {count} values beyond {type}'s range, up to {largest:G6}; ")
                 + (type == SafetensorsType.F16 ? "F16 ends at 65504. Write BF16 or F32 (--type bf16, --type f32)." : "Write F32 (--type f32)."));
     }
 

@@ -139,7 +139,7 @@ public sealed class ClipVerifier
         CheckResult result = new(backend.Device.Id, image, text, expected.Tolerance);
         if (!result.Passed)
             problems.Add(FormattableString.Invariant(
-                $"On {result.Device} its features differ from the source's by {image:G3} (image) and {text:G3} (text), expected at most {result.Tolerance:G3}. 'anople doctor' checks the device."));
+                $"On {result.Device} its features differ from the source's by {image:G3} (image) and {text:G3} (text), expected at most {result.Tolerance:G3}. Either the values or the configuration are not the source's, or the device computes wrongly: --against and 'anople doctor' tell."));
         return result;
     }
 }

@@ -6,6 +6,8 @@ namespace AnoPLe.Gpu.Weights.Conversion;
 /// <summary>Compares the tensors of a file with those of the checkpoint that it was made of, one at a time.</summary>
 internal sealed class SourceComparer(Checkpoint file, Checkpoint source, IProgress<WorkProgress>? progress, CancellationToken cancellation)
 {
+    private byte[] fileBytes = [], sourceBytes = [];
+
     /// <summary>Two models, tensor by canonical tensor: every value must be the source's, rounded to the file's type.</summary>
     /// <exception cref="InvalidDataException">The source is no model of this configuration.</exception>
     public IReadOnlyList<TensorDifference> Model(ClipConfig config)
@@ -16,10 +18,15 @@ internal sealed class SourceComparer(Checkpoint file, Checkpoint source, IProgre
         bool toOdd = types.Values.All(type => type is SafetensorsType.F16 or SafetensorsType.BF16);
         using CheckpointWeights expected = CheckpointWeights.Of(source, config, toOdd: toOdd);
         List<TensorDifference> differences = [];
+        int largest = actual.Tensors.Max(tensor => tensor.Shape.Count);
+        float[] a = new float[largest], e = new float[largest];
         foreach (ClipTensor tensor in actual.Tensors)
         {
             cancellation.ThrowIfCancellationRequested();
-            differences.Add(Values(tensor.Name, types[tensor.Name], actual.Unchecked(tensor), expected.Unchecked(tensor)));
+            int count = tensor.Shape.Count;
+            actual.Read(tensor, a.AsSpan(0, count));
+            expected.Read(tensor, e.AsSpan(0, count));
+            differences.Add(Values(tensor.Name, types[tensor.Name], a.AsSpan(0, count), e.AsSpan(0, count)));
             progress?.Report(new WorkProgress("comparing with the source", differences.Count, actual.Tensors.Count));
         }
         return differences;
@@ -62,7 +69,7 @@ internal sealed class SourceComparer(Checkpoint file, Checkpoint source, IProgre
     {
         if (tensor.Type != original.Type || !tensor.Shape.SequenceEqual(original.Shape))
             return new TensorDifference(tensor.Name, tensor.Type, double.NaN, Math.Max(tensor.Count, 1));
-        ReadOnlySpan<byte> actual = CheckpointBytes.Read(file, tensor), expected = CheckpointBytes.Read(source, original);
+        ReadOnlySpan<byte> actual = CheckpointBytes.Read(file, tensor, ref fileBytes), expected = CheckpointBytes.Read(source, original, ref sourceBytes);
         if (actual.SequenceEqual(expected))
             return new TensorDifference(tensor.Name, tensor.Type, 0, 0);
         if (tensor.Type.IsFloat() && tensor.Count <= int.MaxValue)
