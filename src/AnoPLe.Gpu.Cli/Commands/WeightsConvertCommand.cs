@@ -37,14 +37,18 @@ internal static class WeightsConvertCommand
         Option<bool> check = new("--check-vector") { Description = "Also store features of a drawn image and a text, which 'weights verify --device' computes again." };
         Option<bool> raw = new("--raw") { Description = "Copy all tensors as they are, whatever model it is." };
         Option<bool> json = CommonOptions.Json();
-        var command = new Command("convert", "Convert CLIP weights to safetensors. Nothing in a PyTorch file is executed.") { input, output, config, activation, type, check, raw, json };
+        var command = new Command("convert", "Convert CLIP weights to safetensors. Nothing in a PyTorch file is executed.")
+        {
+            input, output, config, activation, type, check, raw, json,
+        };
         command.Validators.Add(result =>
         {
             foreach (Option option in (Option[])[config, activation, type, check])
                 if (result.GetValue(raw) && result.GetResult(option) is { Implicit: false })
                     result.AddError($"{option.Name} does not go with --raw, which changes nothing.");
         });
-        command.Examples("anople weights convert ViT-B-16.pt --out ViT-B-16.safetensors", "anople weights convert open_clip_pytorch_model.bin --out b16.safetensors --activation gelu --type f16",
+        command.Examples("anople weights convert ViT-B-16.pt --out ViT-B-16.safetensors",
+            "anople weights convert open_clip_pytorch_model.bin --out b16.safetensors --activation gelu --type f16",
             "anople weights convert model.safetensors.index.json --out model.safetensors --check-vector", "anople weights convert other.pt --out other.safetensors --raw");
         command.SetAction((parse, cancellation) => Task.Run(() => Run(new Terminal(stdout, stderr, parse.GetValue(json)),
             new Request(parse.GetValue(input)!, parse.GetValue(output)!, parse.GetValue(config), parse.GetValue(activation), parse.GetValue(type), parse.GetValue(check),
@@ -68,13 +72,14 @@ internal static class WeightsConvertCommand
         IReadOnlyList<string> types = [.. result.Types.Select(type => type.ToString())];
         terminal.ShowJson(new ConvertJson(Path.GetFullPath(result.Path), result.Bytes, Path.GetFullPath(request.Input), result.SourceFormat, result.SourceSha256,
             result.Naming, result.Config?.KnownName, result.Config, result.Tensors, result.Parameters, types, result.Rounded, result.DataSha256, result.Notes));
-        terminal.Say($"Read: {request.Input}, {result.SourceFormat}{(result.Naming is { } naming ? $", {WeightsText.Naming(naming)} names" : "")}, SHA-256 {result.SourceSha256}");
+        string names = result.Naming is { } naming ? $", {WeightsText.Naming(naming)} names" : "";
+        terminal.Say($"Read: {request.Input}, {result.SourceFormat}{names}, SHA-256 {result.SourceSha256}");
         foreach (string note in result.Notes)
             terminal.Say($"note: {note}");
         if (result.Config is { } config)
             terminal.Say($"CLIP {config.KnownName ?? "(no known name)"}: {config}");
-        terminal.Say($"Written: {result.Path}, {result.Tensors} tensors, {Sizes.Count(result.Parameters)} parameters as {string.Join(", ", types)}{(result.Rounded ? ", rounded" : "")}, " +
-            Sizes.Bytes(result.Bytes));
+        terminal.Say($"Written: {result.Path}, {result.Tensors} tensors, {Sizes.Count(result.Parameters)} parameters as {string.Join(", ", types)}" +
+            $"{(result.Rounded ? ", rounded" : "")}, {Sizes.Bytes(result.Bytes)}");
         return CommandLine.Fine;
     }
 }

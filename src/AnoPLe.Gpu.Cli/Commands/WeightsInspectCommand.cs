@@ -62,5 +62,7 @@ internal static class WeightsInspectCommand
             terminal.Say($"CLIP {config.KnownName ?? "(no known name)"}, {WeightsText.Naming(report.Naming)} names: {config}");
     }
 
-    private static string Shorten(string value) => value.Length <= 100 ? value : value[..100] + "...";
+    // One line each: values come from files.
+    private static string Shorten(string value) =>
+        string.Concat(value.Take(100).Select(c => char.IsControl(c) ? ' ' : c)) + (value.Length > 100 ? "..." : "");
 }

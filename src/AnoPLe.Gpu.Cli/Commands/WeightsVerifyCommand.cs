@@ -30,10 +30,15 @@ internal static class WeightsVerifyCommand
         Option<int> threads = CommonOptions.Threads();
         Option<bool> json = CommonOptions.Json();
         CommonOptions.Checked(device, name => CommonOptions.IsDevice(name!), CommonOptions.DeviceNames);
-        var command = new Command("verify", "Read a weights file again: structure, values, configuration, hash. Exit code 1 when something is wrong.") { file, against, device, threads, json };
-        command.Examples("anople weights verify model.safetensors", "anople weights verify model.safetensors --against ViT-B-16.pt", "anople weights verify model.safetensors --device auto --json");
+        var command = new Command("verify", "Read a weights file again: structure, values, configuration, hash. Exit code 1 when something is wrong.")
+        {
+            file, against, device, threads, json,
+        };
+        command.Examples("anople weights verify model.safetensors", "anople weights verify model.safetensors --against ViT-B-16.pt",
+            "anople weights verify model.safetensors --device auto --json");
         command.SetAction((parse, cancellation) => Task.Run(() => Run(new Terminal(stdout, stderr, parse.GetValue(json)), parse.GetValue(file)!,
-            new VerificationOptions { Against = parse.GetValue(against), Device = parse.GetValue(device), Threads = parse.GetValue(threads) }, cancellation), CancellationToken.None));
+            new VerificationOptions { Against = parse.GetValue(against), Device = parse.GetValue(device), Threads = parse.GetValue(threads) }, cancellation),
+            CancellationToken.None));
         return command;
     }
 
@@ -69,10 +74,14 @@ internal static class WeightsVerifyCommand
         if (report.WeightsHash is { } hash)
             terminal.Say($"model's hash: {hash}");
         terminal.Say($"values: {report.Tensors} tensors, {(report.NonFinite.Count == 0 ? "all finite" : $"{report.NonFinite.Count} with NaN or infinities")}");
-        terminal.Say($"data: SHA-256 {report.DataSha256}, {(report.RecordedSha256 is null ? "not recorded in the file" : report.RecordedSha256 == report.DataSha256 ? "as recorded" : "not as recorded")}");
+        string recorded = report.RecordedSha256 is null ? "not recorded in the file" : report.RecordedSha256 == report.DataSha256 ? "as recorded" : "not as recorded";
+        terminal.Say($"data: SHA-256 {report.DataSha256}, {recorded}");
         if (report.Comparison is { } source)
-            terminal.Say($"source: {source.Source}, {(source.SameFile switch { true => "the recorded one", false => "not the recorded one", _ => "none is recorded" })}; " +
-                $"{source.Tensors.Count} tensors {(source.Same ? "the same at the file's precision" : "compared, some differ")}, largest difference {Number(source.MaxDifference)}");
+        {
+            string origin = source.SameFile switch { true => "the recorded one", false => "not the recorded one", _ => "none is recorded" };
+            terminal.Say($"source: {source.Source}, {origin}; {source.Tensors.Count} tensors {(source.Same ? "the same at the file's precision" : "compared, some differ")}, " +
+                $"largest difference {Number(source.MaxDifference)}");
+        }
         if (report.Check is { } check)
             terminal.Say(string.Create(CultureInfo.InvariantCulture,
                 $"check vector: on {check.Device} image {check.ImageDistance:G3}, text {check.TextDistance:G3}, allowed {check.Tolerance:G3}"));
@@ -82,8 +91,9 @@ internal static class WeightsVerifyCommand
 
     private static string Number(double value) => double.IsNaN(value) ? "-" : value.ToString("G3", CultureInfo.InvariantCulture);
 
-    private static AgainstJson? Json(SourceComparison? comparison) => comparison is null ? null : new(Path.GetFullPath(comparison.Source), comparison.Sha256, comparison.SameFile,
-        comparison.Same, comparison.MaxDifference, [.. comparison.Tensors.Select(tensor => new DifferenceJson(tensor.Name, tensor.Type.ToString(), tensor.MaxDifference, tensor.Wrong))]);
+    private static AgainstJson? Json(SourceComparison? comparison) => comparison is null ? null : new(
+        Path.GetFullPath(comparison.Source), comparison.Sha256, comparison.SameFile, comparison.Same, comparison.MaxDifference,
+        [.. comparison.Tensors.Select(tensor => new DifferenceJson(tensor.Name, tensor.Type.ToString(), tensor.MaxDifference, tensor.Wrong))]);
 
     private static CheckJson? Json(CheckResult? check) => check is null ? null : new(check.Device, check.ImageDistance, check.TextDistance, check.Tolerance, check.Passed);
 }

@@ -20,7 +20,8 @@ internal static class CheckpointBytes
     /// <summary>Number of a tensor's bytes.</summary>
     /// <exception cref="InvalidDataException">More than one array holds.</exception>
     public static int Length(Checkpoint checkpoint, CheckpointTensor tensor) => tensor.ByteLength <= Array.MaxLength ? (int)tensor.ByteLength
-        : throw new InvalidDataException($"{checkpoint.Path}: tensor {ForeignFormat.Quote(tensor.Name)} has {tensor.ByteLength} bytes, expected at most {Array.MaxLength} to read at once.");
+        : throw new InvalidDataException($"{checkpoint.Path}: tensor {ForeignFormat.Quote(tensor.Name)} has {tensor.ByteLength} bytes, "
+            + $"expected at most {Array.MaxLength} to read at once.");
 
     /// <summary>Whether a tensor holds floats, none of which is NaN or an infinity; true of other types.</summary>
     public static bool IsFinite(Checkpoint checkpoint, CheckpointTensor tensor, ref byte[] buffer)

@@ -115,6 +115,7 @@ internal sealed class CheckpointWeights : ClipWeights
         foreach (double value in values)
             if (double.IsFinite(value) && Math.Abs(value) > float.MaxValue)
                 throw new InvalidDataException(FormattableString.Invariant(
-                    $"{Source}: tensor {ForeignFormat.Quote(part.Name)} holds {value:G4}, beyond F32's range of {float.MaxValue:G4}. Such values are no weights: the file is damaged or its training diverged."));
+                    $"{Source}: tensor {ForeignFormat.Quote(part.Name)} holds {value:G4}, beyond F32's range of {float.MaxValue:G4}. ")
+                    + "Such values are no weights: the file is damaged or its training diverged, use another.");
     }
 }

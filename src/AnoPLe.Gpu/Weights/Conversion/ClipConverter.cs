@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Weights.Checkpoints;
@@ -41,7 +42,7 @@ public static class ClipConverter
 
         Dictionary<string, string> metadata = ClipMetadata.Of(weights.Config, ConversionMetadata.Name);
         metadata.Add(ConversionMetadata.Conversion, ConversionMetadata.Clip);
-        metadata.Add(ConversionMetadata.Config, weights.Config.ToJson());
+        metadata.Add(ConversionMetadata.Config, JsonNode.Parse(weights.Config.ToJson())!.ToJsonString());
         metadata.Add(ConversionMetadata.SourceNaming, weights.Naming.ToString());
         AddSource(metadata, checkpoint, files.Hash(progress, cancellationToken));
         SafetensorsType[] roundedTo = [.. tensors.Where(tensor => weights.TypesOf(tensor.Name).Any(type => Rounds(type, tensor.Type))).Select(tensor => tensor.Type).Distinct()];
@@ -81,7 +82,8 @@ public static class ClipConverter
         AddSource(metadata, checkpoint, files.Hash(progress, cancellationToken));
         Dictionary<string, CheckpointTensor> byName = checkpoint.Tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
         StageProgress stage = new("copying tensors", checkpoint.Tensors.Sum(tensor => tensor.ByteLength), progress);
-        using (SafetensorsWriter writer = SafetensorsWriter.CreateSealed(path, checkpoint.Tensors.Select(tensor => new SafetensorsDeclaration(tensor.Name, tensor.Type, tensor.Shape)), metadata))
+        SafetensorsDeclaration[] tensors = [.. checkpoint.Tensors.Select(tensor => new SafetensorsDeclaration(tensor.Name, tensor.Type, tensor.Shape))];
+        using (SafetensorsWriter writer = SafetensorsWriter.CreateSealed(path, tensors, metadata))
         {
             long done = 0;
             byte[] buffer = [];

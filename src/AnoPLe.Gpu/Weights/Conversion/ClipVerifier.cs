@@ -33,7 +33,8 @@ public sealed class ClipVerifier
     /// <exception cref="InvalidDataException">The file is no safetensors file or damaged in its structure, or the source is.</exception>
     /// <exception cref="DeviceException">The device is not there.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static VerificationReport Verify(string path, VerificationOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+    public static VerificationReport Verify(string path, VerificationOptions? options = null, IProgress<WorkProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
         new ClipVerifier(path, progress, cancellationToken).Run(options ?? new());
 
     private VerificationReport Run(VerificationOptions options)
@@ -69,7 +70,8 @@ public sealed class ClipVerifier
         if (recorded is null)
             notes.Add("Its metadata records no SHA-256 of the data, so changed values show only against the source.");
         else if (recorded != actual)
-            problems.Add($"Its data has SHA-256 {actual}, its metadata records {ForeignFormat.Quote(recorded)}: it was changed or damaged after it was written. Convert or copy it again.");
+            problems.Add($"Its data has SHA-256 {actual}, its metadata records {ForeignFormat.Quote(recorded)}: "
+                + "it was changed or damaged after it was written. Convert or copy it again.");
         return actual;
     }
 
@@ -80,8 +82,8 @@ public sealed class ClipVerifier
         {
             using ClipWeights weights = ClipWeights.Load(path);
             notes.AddRange(weights.Notes);
-            if (!raw && metadata.TryGetValue(ConversionMetadata.Config, out string? json) && ClipConfig.Parse(json, $"{path}, metadata {ConversionMetadata.Config}") is var written
-                && written != weights.Config)
+            if (!raw && metadata.TryGetValue(ConversionMetadata.Config, out string? json)
+                && ClipConfig.Parse(json, $"{path}, metadata {ConversionMetadata.Config}") is var written && written != weights.Config)
                 problems.Add($"It is read as {weights.Config}, but was written as {written}. A JSON file beside it says otherwise, or its metadata was changed.");
             return weights.Config;
         }
@@ -139,7 +141,8 @@ public sealed class ClipVerifier
         CheckResult result = new(backend.Device.Id, image, text, expected.Tolerance);
         if (!result.Passed)
             problems.Add(FormattableString.Invariant(
-                $"On {result.Device} its features differ from the source's by {image:G3} (image) and {text:G3} (text), expected at most {result.Tolerance:G3}. Either the values or the configuration are not the source's, or the device computes wrongly: --against and 'anople doctor' tell."));
+                $"On {result.Device} its features differ from the source's by {image:G3} (image) and {text:G3} (text), expected at most {result.Tolerance:G3}. ")
+                + "Either the values or the configuration are not the source's, or the device computes wrongly: --against and 'anople doctor' tell.");
         return result;
     }
 }
