@@ -49,15 +49,17 @@ internal static class LadderCommand
         Option<int> k = new("--k") { Description = "Terms of a sum: inputs of the layer.", DefaultValueFactory = _ => 896 };
         Option<string> threads = new("--threads") { Description = "Threads of the rungs that have them, several with commas.", DefaultValueFactory = _ => "1,2" };
         Option<double> seconds = new("--seconds") { Description = "Time for each rung (at least three calls); 0 checks the results and measures nothing.", DefaultValueFactory = _ => 0.5 };
+        Option<string?> rungs = new("--rungs") { Description = "Only these, several with commas; all when not given." };
         Option<bool> json = new("--json") { Description = "One JSON object a line." };
-        RootCommand command = new("C = GELU(A W^T + bias) in a dozen ways, each checked and timed. Default: the first layer of an MLP of ViT-B/16+ 240.") { m, n, k, threads, seconds, json };
+        RootCommand command = new("C = GELU(A W^T + bias) in a dozen ways, each checked and timed. Default: the first layer of an MLP of ViT-B/16+ 240.") { m, n, k, threads, seconds, rungs, json };
         command.SetAction((parsed, cancellation) => Task.FromResult(Climb(
             Size(m, parsed.GetValue(m)), Size(n, parsed.GetValue(n)), Size(k, parsed.GetValue(k)), ThreadCounts(parsed.GetValue(threads)!),
-            Seconds(parsed.GetValue(seconds)), parsed.GetValue(json), cancellation)));
+            Seconds(parsed.GetValue(seconds)), parsed.GetValue(rungs) is { } ids ? LadderRungs.Select(ids.Split(',')) : LadderRungs.All,
+            parsed.GetValue(json), cancellation)));
         return command;
     }
 
-    private static int Climb(int m, int n, int k, int[] threads, double seconds, bool json, CancellationToken cancellation)
+    private static int Climb(int m, int n, int k, int[] threads, double seconds, IReadOnlyList<LadderRung> rungs, bool json, CancellationToken cancellation)
     {
         foreach (var (name, count) in new[] { ("A, m x k", (long)m * k), ("W, n x k", (long)n * k), ("C, m x n", (long)m * n) })
             if (count > LargestMatrix)
@@ -66,9 +68,12 @@ internal static class LadderCommand
         var reference = new LadderReference(problem);
         var measurement = new LadderMeasurement(problem, reference, seconds);
         if (!json)
-            Console.WriteLine($"C[{m}, {n}] = GELU(A[{m}, {k}] W[{n}, {k}]^T + bias), fp32\n{LadderMeasurement.Cpu}; {RuntimeInformation.FrameworkDescription}\n{measurement.PeakText(threads)}{LadderLine.Heading}");
+        {
+            Console.WriteLine($"C[{m}, {n}] = GELU(A[{m}, {k}] W[{n}, {k}]^T + bias), fp32\n{LadderMeasurement.Cpu}; {RuntimeInformation.FrameworkDescription}");
+            Console.WriteLine($"{measurement.PeakText(threads)}{LadderLine.Heading}");
+        }
         bool fine = true;
-        foreach (var (rung, count) in Steps(threads))
+        foreach (var (rung, count) in Steps(rungs, threads))
         {
             cancellation.ThrowIfCancellationRequested();
             var (line, fault) = measurement.Measure(rung, count);
@@ -81,9 +86,9 @@ internal static class LadderCommand
     }
 
     /// <summary>Rungs without threads once, on one; then the others together for each number of threads.</summary>
-    private static IEnumerable<(LadderRung Rung, int Threads)> Steps(int[] threads) =>
-        LadderRungs.All.Where(rung => !rung.UsesThreads).Select(rung => (rung, 1))
-            .Concat(threads.SelectMany(count => LadderRungs.All.Where(rung => rung.UsesThreads).Select(rung => (rung, count))));
+    private static IEnumerable<(LadderRung Rung, int Threads)> Steps(IReadOnlyList<LadderRung> rungs, int[] threads) =>
+        rungs.Where(rung => !rung.UsesThreads).Select(rung => (rung, 1))
+            .Concat(threads.SelectMany(count => rungs.Where(rung => rung.UsesThreads).Select(rung => (rung, count))));
 
     private static int Size(Option<int> option, int value) =>
         value is >= 1 and <= LargestSize ? value : throw new ArgumentException($"{option.Name} is 1 to {LargestSize}, got {value}.");

@@ -33,7 +33,8 @@ internal sealed record LadderLine(string Rung, string Name, int Threads, int M, 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     public string ToText() => string.Create(CultureInfo.InvariantCulture,
-        $"{Rung,-5}{Name,-31}{Threads,8}{Number(Ms, "f2"),10}{Number(Gflops, "f1"),9}{Number(100 * PartOfPeak, "f0", "%"),9}{Number(Factor, "f2"),8}{(Factor is null ? "" : $" x {Over}"),-9}{MaxError,10:e1}{(Shipped ? "  <- shipped" : "")}");
+        $"{Rung,-5}{Name,-31}{Threads,8}{Number(Ms, "f2"),10}{Number(Gflops, "f1"),9}{Number(100 * PartOfPeak, "f0", "%"),9}" +
+        $"{Number(Factor, "f2"),8}{(Factor is null ? "" : $" x {Over}"),-9}{MaxError.ToString("0.0e-00", CultureInfo.InvariantCulture),10}{(Shipped ? "  <- shipped" : "")}");
 
     private static string Number(double? value, string format, string unit = "") => value is { } v ? v.ToString(format, CultureInfo.InvariantCulture) + unit : "-";
 }

@@ -20,8 +20,8 @@ internal sealed class LadderMeasurement(LadderProblem problem, LadderReference r
     public static string Cpu { get; } = $"{CpuBackend.Describe(1).Name}, {InstructionSet.Description}";
 
     /// <summary>A line about the peak; nothing when nothing is measured.</summary>
-    public string PeakText(int[] threads) => seconds == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
-        $"peak: {string.Join(", ", threads.Prepend(1).Distinct().Select(count => string.Create(CultureInfo.InvariantCulture, $"{Peak(count) * 1e-9:f1} GFLOP/s on {count} thread{(count == 1 ? "" : "s")}")))}\n");
+    public string PeakText(int[] threads) => seconds == 0 ? "" : 
+        $"peak: {string.Join(", ", threads.Prepend(1).Distinct().Select(PeakText))}\n";
 
     /// <summary>Runs a rung once and compares, then times it. The second value says what is wrong with the result, or is null.</summary>
     public (LadderLine Line, string? Fault) Measure(LadderRung rung, int threads)
@@ -42,16 +42,20 @@ internal sealed class LadderMeasurement(LadderProblem problem, LadderReference r
             before = TimeOf(rung.Over, threads);
         }
         double? peak = seconds > 0 ? Peak(threads) : null, rate = problem.Flop / time;
-        return (new(rung.Id, rung.Name, threads, problem.M, problem.N, problem.K, Round(time * 1e3, 4), Round(rate * 1e-9, 2), Round(peak * 1e-9, 2), Round(rate / peak, 4),
-            rung.Over, Round(before / time, 3), error.MaxError, reference.Allowed, rung.IsShipped, runs, Cpu, RuntimeInformation.FrameworkDescription,
-            DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)), fault);
+        return (new(rung.Id, rung.Name, threads, problem.M, problem.N, problem.K, Round(time * 1e3, 4), Round(rate * 1e-9, 2), Round(peak * 1e-9, 2),
+            Round(rate / peak, 4), rung.Over, Round(before / time, 3), error.MaxError, reference.Allowed, rung.IsShipped, runs, Cpu,
+            RuntimeInformation.FrameworkDescription, DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)), fault);
     }
+
+    private string PeakText(int threads) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Peak(threads) * 1e-9:f1} GFLOP/s on {threads} thread{(threads == 1 ? "" : "s")}");
 
     private string? Fault(LadderRung rung, LadderError error)
     {
         if (!(error.MaxError <= reference.Allowed))
             return string.Create(CultureInfo.InvariantCulture,
-                $"Rung {rung.Id} ({rung.Name}) is wrong: C[{error.Row}, {error.Column}] is {error.Got:g9}, expected {error.Expected:g9}; the difference {error.MaxError:g3} is more than rounding explains, {reference.Allowed:g3}.");
+                $"Rung {rung.Id} ({rung.Name}) is wrong: C[{error.Row}, {error.Column}] is {error.Got:g9}, expected {error.Expected:g9}; " +
+                $"the difference {error.MaxError:g3} is more than rounding explains, {reference.Allowed:g3}.");
         return problem.NothingAfterC ? null : $"Rung {rung.Id} ({rung.Name}) is wrong: it wrote beyond the last row of C.";
     }
 

@@ -29,6 +29,16 @@ internal static class LadderRungs
         _ => Create<float, SimdScalar>(),
     };
 
+    /// <summary>The rungs with these ids, in the ladder's order.</summary>
+    /// <exception cref="ArgumentException">No rung has one of the ids.</exception>
+    public static IReadOnlyList<LadderRung> Select(string[] ids)
+    {
+        foreach (string id in ids)
+            if (All.All(rung => rung.Id != id))
+                throw new ArgumentException($"There is no rung '{id}'; the rungs are {string.Join(",", All.Select(rung => rung.Id))}.");
+        return [.. All.Where(rung => ids.Contains(rung.Id))];
+    }
+
     private static LadderRung[] Create<V, O>()
         where V : unmanaged
         where O : struct, ISimd<V> =>
@@ -39,6 +49,7 @@ internal static class LadderRungs
         new("2", "blocked for the cache", "1", false, (p, _) => new Rung2Blocked(p)),
         new("3", "packed panels", "2", false, (p, _) => new Rung3Packed<V, O>(p)),
         new("4", "vectors, one row", "3", false, (p, _) => new Rung4Vectors<V, O>(p)),
+        new("5a", "tile, sums in an array", "4", false, (p, _) => new Rung5Array<V, O>(p)),
         new("5", O.ManyRegisters ? "register tile, 12 x 2 vectors" : "register tile, 6 x 2 vectors", "4", false, (p, _) => new Rung5RegisterTile<V, O>(p)),
         new("6", "bias and GELU in the tile", "5", false, (p, _) => new Rung6Fused<V, O>(p)),
         new("6p", "threads: Parallel.For", "6", true, (p, threads) => new Rung6ParallelFor<V, O>(p, threads)),

@@ -44,7 +44,7 @@ internal static unsafe class RegisterTile<V, O>
         Put(cx, cy, c, add);
     }
 
-    /// <summary>6 x 2 vectors: 12 sums, 2 of B and 1 of A fill 15 of 16 registers; 8 loads for 12 multiply-adds.</summary>
+    /// <summary>6 x 2 vectors: 12 sums, two vectors of B and one of A take 15 of 16 registers; 8 loads for 12 multiply-adds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile6(int depth, float* a, nint lda, float* b, float* c, nint ldc, bool add)
     {
@@ -77,7 +77,7 @@ internal static unsafe class RegisterTile<V, O>
         Put(c5x, c5y, c + 5 * ldc, add);
     }
 
-    /// <summary>12 x 2 vectors: 24 sums, 2 of B and 1 of A fill 27 of 32 registers; 14 loads for 24 multiply-adds.</summary>
+    /// <summary>12 x 2 vectors: 24 sums, two vectors of B and one of A take 27 of 32 registers; 14 loads for 24 multiply-adds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile12(int depth, float* a, nint lda, float* b, float* c, nint ldc, bool add)
     {
@@ -130,8 +130,9 @@ internal static unsafe class RegisterTile<V, O>
         Put(c11x, c11y, c + 11 * ldc, add);
     }
 
+    /// <summary>C = or += two vectors of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(V x, V y, float* c, bool add)
+    public static void Put(V x, V y, float* c, bool add)
     {
         O.Store(add ? O.Add(x, O.Load(c)) : x, c);
         O.Store(add ? O.Add(y, O.Load(c + O.N)) : y, c + O.N);
