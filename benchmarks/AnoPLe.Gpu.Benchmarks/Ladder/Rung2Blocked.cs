@@ -6,7 +6,7 @@ namespace AnoPLe.Gpu.Benchmarks.Ladder;
 internal sealed unsafe class Rung2Blocked(LadderProblem p) : IRung
 {
     // 128 x 512 floats are 256 KiB: half of a small second-level cache, a quarter of a large one.
-    private const int DepthBlock = 128, ColumnBlock = 512;
+    public const int DepthBlock = 128, ColumnBlock = 512;
 
     private readonly TransposedWeights weights = new(p);
 

@@ -11,7 +11,7 @@ namespace AnoPLe.Gpu.Kernels.Tests.Benchmarks;
 /// </summary>
 public sealed class LadderTests
 {
-    private static readonly string[] Rungs = ["0", "0t", "1", "2", "3", "4", "5a", "5", "6", "6p", "6f", "7", "ort"];
+    private static readonly string[] Rungs = ["0", "0t", "1", "1t", "2", "2t", "3", "4", "5a", "5", "6", "6p", "6f", "7", "ort"];
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
