@@ -1,11 +1,12 @@
 using AnoPLe.Gpu.Benchmarks.Cold;
+using AnoPLe.Gpu.Benchmarks.Ladder;
 using AnoPLe.Gpu.Benchmarks.Model;
 using AnoPLe.Gpu.Benchmarks.Ort;
 using BenchmarkDotNet.Running;
 
 namespace AnoPLe.Gpu.Benchmarks;
 
-/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold and train-step.</summary>
+/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step and ladder.</summary>
 internal static class Program
 {
     // The measured process of compare-cold loads nothing of what the other commands need.
@@ -20,6 +21,8 @@ internal static class Program
             return await CompareOrtCommand.Run(rest);
         if (args is ["train-step", .. var trainRest])
             return await TrainStepCommand.Run(trainRest);
+        if (args is ["ladder", .. var ladderRest])
+            return await LadderCommand.Run(ladderRest);
         var summaries = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
     }

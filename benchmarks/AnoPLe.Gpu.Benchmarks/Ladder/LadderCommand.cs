@@ -1,0 +1,108 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using AnoPLe.Gpu.Benchmarks.Ort;
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Kernels.Cpu;
+using Microsoft.ML.OnnxRuntime;
+
+namespace AnoPLe.Gpu.Benchmarks.Ladder;
+
+/// <summary>ladder: one matrix product computed in a dozen ways, from three nested loops to what the product runs; see benchmarks/ladder.md.</summary>
+internal static class LadderCommand
+{
+    private const int LargestSize = 1 << 20, LargestMatrix = 1 << 28; // floats: 1 GiB
+
+    public static async Task<int> Run(string[] args)
+    {
+        var parsed = Build().Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+                await Console.Error.WriteLineAsync(error.Message);
+            return CompareOrtCommand.BadArguments;
+        }
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (ArgumentException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return CompareOrtCommand.BadArguments;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DeviceException or OnnxRuntimeException or InvalidDataException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return CompareOrtCommand.Failure;
+        }
+        catch (OperationCanceledException)
+        {
+            return CompareOrtCommand.Failure;
+        }
+    }
+
+    private static RootCommand Build()
+    {
+        Option<int> m = new("--m") { Description = "Rows of A and C: tokens.", DefaultValueFactory = _ => 226 };
+        Option<int> n = new("--n") { Description = "Columns of C: outputs of the layer.", DefaultValueFactory = _ => 3584 };
+        Option<int> k = new("--k") { Description = "Terms of a sum: inputs of the layer.", DefaultValueFactory = _ => 896 };
+        Option<string> threads = new("--threads") { Description = "Threads of the rungs that have them, several with commas.", DefaultValueFactory = _ => "1,2" };
+        Option<double> seconds = new("--seconds") { Description = "Time for each rung (at least three calls); 0 checks the results and measures nothing.", DefaultValueFactory = _ => 0.5 };
+        Option<string?> rungs = new("--rungs") { Description = "Only these, several with commas; all when not given." };
+        Option<bool> json = new("--json") { Description = "One JSON object a line." };
+        RootCommand command = new("C = GELU(A W^T + bias) in a dozen ways, each checked and timed. Default: the first layer of an MLP of ViT-B/16+ 240.") { m, n, k, threads, seconds, rungs, json };
+        command.SetAction((parsed, cancellation) => Task.FromResult(Climb(
+            Size(m, parsed.GetValue(m)), Size(n, parsed.GetValue(n)), Size(k, parsed.GetValue(k)), ThreadCounts(parsed.GetValue(threads)!),
+            Seconds(parsed.GetValue(seconds)), parsed.GetValue(rungs) is { } ids ? LadderRungs.Select(ids.Split(',')) : LadderRungs.All,
+            parsed.GetValue(json), cancellation)));
+        return command;
+    }
+
+    private static int Climb(int m, int n, int k, int[] threads, double seconds, IReadOnlyList<LadderRung> rungs, bool json, CancellationToken cancellation)
+    {
+        foreach (var (name, count) in new[] { ("A, m x k", (long)m * k), ("W, n x k", (long)n * k), ("C, m x n", (long)m * n) })
+            if (count > LargestMatrix)
+                throw new ArgumentException($"{name}, would have {count} values, the most is {LargestMatrix}: choose smaller sizes.");
+        using var problem = new LadderProblem(m, n, k);
+        var reference = new LadderReference(problem);
+        var measurement = new LadderMeasurement(problem, reference, seconds);
+        if (!json)
+        {
+            Console.WriteLine($"C[{m}, {n}] = GELU(A[{m}, {k}] W[{n}, {k}]^T + bias), fp32\n{LadderMeasurement.Cpu}; {RuntimeInformation.FrameworkDescription}");
+            Console.WriteLine($"{measurement.PeakText(threads)}{LadderLine.Heading}");
+        }
+        bool fine = true;
+        foreach (var (rung, count) in Steps(rungs, threads))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var (line, fault) = measurement.Measure(rung, count);
+            Console.WriteLine(json ? line.ToJson() : line.ToText());
+            if (fault is not null)
+                Console.Error.WriteLine(fault);
+            fine &= fault is null;
+        }
+        return fine ? 0 : CompareOrtCommand.Failure;
+    }
+
+    /// <summary>Rungs without threads once, on one; then the others together for each number of threads.</summary>
+    private static IEnumerable<(LadderRung Rung, int Threads)> Steps(IReadOnlyList<LadderRung> rungs, int[] threads) =>
+        rungs.Where(rung => !rung.UsesThreads).Select(rung => (rung, 1))
+            .Concat(threads.SelectMany(count => rungs.Where(rung => rung.UsesThreads).Select(rung => (rung, count))));
+
+    private static int Size(Option<int> option, int value) =>
+        value is >= 1 and <= LargestSize ? value : throw new ArgumentException($"{option.Name} is 1 to {LargestSize}, got {value}.");
+
+    private static double Seconds(double value) =>
+        value is >= 0 and <= 60 ? value : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--seconds is 0 to 60, got {value}."));
+
+    private static int[] ThreadCounts(string list)
+    {
+        string[] parts = list.Split(',');
+        var counts = new int[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out counts[i]) || counts[i] < 1 || counts[i] > CpuBackend.MaxThreads)
+                throw new ArgumentException($"--threads takes numbers from 1 to {CpuBackend.MaxThreads} with commas between, got '{list}'.");
+        return counts;
+    }
+}
