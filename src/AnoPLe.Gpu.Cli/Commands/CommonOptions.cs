@@ -14,6 +14,9 @@ internal static partial class CommonOptions
     /// <summary>What names devices, for messages.</summary>
     public const string DeviceNames = "auto, cpu, cuda:N, opencl:N or simulator";
 
+    /// <summary>What --weights calls the model that comes with the library.</summary>
+    public const string BuiltIn = "nano";
+
     private const string RandomPrefix = "random:";
 
     /// <summary>--json.</summary>
@@ -37,11 +40,11 @@ internal static partial class CommonOptions
     /// <summary>--weights.</summary>
     public static Option<string> Weights(bool required = true) => Checked(new Option<string>("--weights")
     {
-        Description = "CLIP weights: a safetensors file, or random:CONFIG[:SEED] for random ones in memory, such as random:nano:0.",
+        Description = "CLIP weights: a safetensors file, nano for the small model that comes with the program, or random:CONFIG[:SEED] for random ones.",
         HelpName = "FILE",
         Required = required,
     }, name => !IsRandom(name) || TryRandom(name, out _, out _),
-        $"a file or random:CONFIG[:SEED], such as random:nano:0, where CONFIG is a JSON file or one of: {string.Join(", ", ClipConfig.Known.Keys.Order(StringComparer.Ordinal))}");
+        $"a file, {BuiltIn} or random:CONFIG[:SEED], such as random:nano:0, where CONFIG is a JSON file or one of: {string.Join(", ", ClipConfig.Known.Keys.Order(StringComparer.Ordinal))}");
 
     /// <summary>--threshold.</summary>
     public static Option<float?> Threshold() => Checked(
@@ -112,8 +115,8 @@ internal static partial class CommonOptions
     };
 
     /// <summary>Opens what --weights names.</summary>
-    public static ClipWeights OpenWeights(string value) =>
-        TryRandom(value, out string config, out ulong seed) ? ClipWeights.Random(ClipConfig.Find(config), seed) : ClipWeights.Load(value);
+    public static ClipWeights OpenWeights(string value) => value == BuiltIn ? ClipWeights.Nano()
+        : TryRandom(value, out string config, out ulong seed) ? ClipWeights.Random(ClipConfig.Find(config), seed) : ClipWeights.Load(value);
 
     /// <summary>Whether --weights asks for random ones.</summary>
     public static bool IsRandom(string value) => value.StartsWith(RandomPrefix, StringComparison.Ordinal);

@@ -11,8 +11,6 @@ namespace AnoPLe.Gpu.Cli.Commands;
 /// <summary>anople demo: from nothing but the program to a table and heat maps, fitted against trained.</summary>
 internal static class DemoCommand
 {
-    private const string RandomNano = "random:nano:0";
-
     /// <summary>What the demo trains unless told otherwise: so little that the whole demo ends within three minutes on two cores.</summary>
     private static TrainingOptions Standard { get; } = new() { Epochs = 40, MinSteps = 0, Batch = 4, Views = 1, Hidden = 64 };
 
@@ -20,7 +18,7 @@ internal static class DemoCommand
     {
         Option<string> output = new("--out") { Description = "Folder for images, heat maps and results.", DefaultValueFactory = _ => "anople-demo", HelpName = "DIR" };
         Option<string> weights = CommonOptions.Weights(required: false);
-        weights.DefaultValueFactory = _ => RandomNano;
+        weights.DefaultValueFactory = _ => CommonOptions.BuiltIn;
         Option<int> shots = CommonOptions.Checked(
             new Option<int>("--shots") { Description = "Normal images to fit and train on per category.", DefaultValueFactory = _ => 4, HelpName = "K" },
             k => k is >= 1 and <= 8, "1 to 8");
@@ -35,7 +33,7 @@ internal static class DemoCommand
             output, weights, shots, seed, device, threads, json,
         };
         method.AddTo(command);
-        command.Examples("anople demo", "anople demo --weights ViT-B-16-plus-240.safetensors --out demo-real", "anople demo --epochs 400 --views 5 --hidden 256");
+        command.Examples("anople demo", "anople demo --weights random:nano:0 --out demo-random", "anople demo --weights ViT-B-16-plus-240.safetensors --out demo-real", "anople demo --epochs 400 --views 5 --hidden 256");
         command.SetAction((parse, cancellation) => Task.Run(() => Run(
             new Terminal(stdout, stderr, parse.GetValue(json)), parse.GetValue(output)!, parse.GetValue(weights)!, parse.GetValue(shots),
             parse.GetValue(seed), method.Read(parse), parse.GetValue(device)!, parse.GetValue(threads), cancellation), CancellationToken.None));
@@ -61,12 +59,16 @@ internal static class DemoCommand
         terminal.ShowJson(report);
         Show(terminal, report, plan, output, TrainingPlan.Of(options, shots));
         terminal.Say(string.Create(CultureInfo.InvariantCulture, $"Took {watch.Elapsed.TotalSeconds:F1} s."));
-        if (CommonOptions.IsRandom(weights))
+        if (weights == CommonOptions.BuiltIn)
         {
             terminal.Say();
-            terminal.Say("These weights are random: the network has learned nothing, the table only shows that every part works. What it finds, it finds");
-            terminal.Say("because even random features of unseen texture differ. With CLIP's real weights (safetensors, see README.md):");
+            terminal.Say("The model is nano, which comes with the program: small, trained on synthetic images alone. With CLIP's weights (README.md, Real weights):");
             terminal.Say("  anople demo --weights FILE.safetensors");
+        }
+        else if (CommonOptions.IsRandom(weights))
+        {
+            terminal.Say();
+            terminal.Say("These weights are random: the network has learned nothing. What it finds, it finds because even random features of unseen texture differ.");
         }
         return EvalCommand.Finish(terminal, report, results.Problem);
     }

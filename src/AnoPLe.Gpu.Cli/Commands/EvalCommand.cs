@@ -57,7 +57,7 @@ internal static class EvalCommand
             "anople eval mvtec --weights ViT-B-16-plus-240.safetensors --shots 1,2,4 --seeds 5 --method both --out results",
             "anople eval mvtec/bottle --weights ViT-B-16-plus-240.safetensors --shots 4 --seeds 1 --out results --heatmaps",
             "anople eval mvtec/bottle --weights ViT-B-16-plus-240.safetensors --shots 1 --ablation --out ablation",
-            "anople eval mvtec --weights random:nano:0 --json");
+            "anople eval mvtec --weights nano --json");
         command.SetAction((parse, cancellation) => Task.Run(() => Run(
             new Terminal(stdout, stderr, parse.GetValue(json)),
             new Request(parse.GetValue(data)!, parse.GetValue(weights)!, Methods(parse.GetValue(ablation) ? null : parse.GetValue(method), training.Read(parse)),

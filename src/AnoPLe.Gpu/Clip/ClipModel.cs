@@ -35,6 +35,10 @@ public sealed class ClipModel : IDisposable
     /// <exception cref="DeviceException">The device is out of memory.</exception>
     public static ClipModel Load(string path, Backend backend, ClipConfig? expected = null) => Create(ClipWeights.Load(path, expected), backend);
 
+    /// <summary>The small model that comes with the library, for trying things out: see <see cref="ClipWeights.Nano"/>.</summary>
+    /// <param name="backend">Where to compute.</param>
+    public static ClipModel Nano(Backend backend) => Create(ClipWeights.Nano(), backend);
+
     /// <summary>Builds the model from opened weights, which it then owns.</summary>
     public static ClipModel Create(ClipWeights weights, Backend backend)
     {

@@ -15,6 +15,8 @@ namespace AnoPLe.Gpu.Weights;
 /// </summary>
 public abstract class ClipWeights : IDisposable
 {
+    private const string NanoResource = "AnoPLe.Gpu.Weights.nano.safetensors";
+
     private readonly Dictionary<string, ClipTensor> byName = new(StringComparer.Ordinal);
     private readonly Lazy<string> hash;
     private readonly Lazy<float> logitScale;
@@ -88,6 +90,13 @@ public abstract class ClipWeights : IDisposable
     /// <exception cref="DirectoryNotFoundException">No such folder.</exception>
     /// <exception cref="InvalidDataException">No safetensors file, another architecture, missing or misshapen tensors.</exception>
     public static ClipWeights Load(string path, ClipConfig? expected = null) => ClipWeightsFile.Open(path, expected);
+
+    /// <summary>
+    /// The small model that comes with the library: CLIP's architecture (<see cref="ClipConfig.Known"/> "nano"), trained from scratch on synthetic images
+    /// of textures, parts and defects. A demonstration model, not CLIP: it has never seen a photograph. weights/nano/README.md is its card.
+    /// </summary>
+    public static ClipWeights Nano() => ClipWeightsFile.Open(SafetensorsFile.OpenResource(typeof(ClipWeights).Assembly, NanoResource, "nano, the model in the box"),
+        ClipConfig.Known["nano"]);
 
     /// <summary>Seeded random weights in memory, the same as <see cref="ClipWeightsInit.Create"/> writes as F32.</summary>
     /// <exception cref="ArgumentException">The configuration is not valid.</exception>

@@ -14,7 +14,12 @@ internal sealed class ClipWeightsFile : ClipWeights
     public static ClipWeightsFile Open(string path, ClipConfig? expected)
     {
         expected?.Validate();
-        SafetensorsFile raw = SafetensorsFile.Open(path);
+        return Open(SafetensorsFile.Open(path), expected);
+    }
+
+    /// <summary>Takes over an open file.</summary>
+    public static ClipWeightsFile Open(SafetensorsFile raw, ClipConfig? expected)
+    {
         try
         {
             ClipFile file = new(raw);

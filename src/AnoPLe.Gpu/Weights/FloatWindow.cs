@@ -22,6 +22,17 @@ internal readonly unsafe ref struct FloatWindow : IDisposable
     /// <summary>Values in memory that nobody has to give back.</summary>
     public static FloatWindow Of(ReadOnlySpan<float> values) => new(null, values);
 
+    /// <summary>Values in memory as stored, converted into new memory.</summary>
+    /// <param name="bytes">Exactly the elements' bytes.</param>
+    /// <param name="type">What they are.</param>
+    /// <param name="count">Number of elements.</param>
+    public static FloatWindow Convert(ReadOnlySpan<byte> bytes, SafetensorsType type, int count)
+    {
+        float[] converted = GC.AllocateUninitializedArray<float>(count);
+        ElementConversion.ToFloats(type, bytes, converted);
+        return Of(converted);
+    }
+
     /// <summary>Values in a mapped file.</summary>
     /// <param name="file">The whole file.</param>
     /// <param name="position">First byte.</param>

@@ -1,5 +1,8 @@
 using System.Buffers;
 using System.IO.MemoryMappedFiles;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using AnoPLe.Gpu.Compute;
 
 namespace AnoPLe.Gpu.Weights;
@@ -15,11 +18,12 @@ public sealed class SafetensorsFile : IDisposable
     private readonly Dictionary<string, SafetensorsTensor> byName = new(StringComparer.Ordinal);
     private readonly MemoryMappedFile? mapping;
     private readonly MemoryMappedViewAccessor? view;
+    private readonly byte[]? memory;
     private readonly unsafe byte* data;
     private readonly long dataStart;
     private volatile bool disposed;
 
-    private unsafe SafetensorsFile(string path, FileStream stream)
+    private SafetensorsFile(string path, Stream stream)
     {
         Path = path;
         FileBytes = stream.Length;
@@ -33,7 +37,11 @@ public sealed class SafetensorsFile : IDisposable
         Metadata = header.Metadata;
         foreach (SafetensorsTensor tensor in Tensors)
             byName.Add(tensor.Name, tensor);
-        if (header.DataStart == FileBytes)
+    }
+
+    private unsafe SafetensorsFile(string path, FileStream stream) : this(path, (Stream)stream)
+    {
+        if (dataStart == FileBytes)
         {
             stream.Dispose();
             return;
@@ -42,7 +50,14 @@ public sealed class SafetensorsFile : IDisposable
         view = mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         byte* pointer = null;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
-        data = pointer + view.PointerOffset + header.DataStart;
+        data = pointer + view.PointerOffset + dataStart;
+    }
+
+    // In memory: pinned, so that it can be read like a mapping.
+    private unsafe SafetensorsFile(string name, byte[] pinned) : this(name, new MemoryStream(pinned, writable: false))
+    {
+        memory = pinned;
+        data = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinned)) + dataStart;
     }
 
     /// <summary>The file, as it was named on opening.</summary>
@@ -82,6 +97,21 @@ public sealed class SafetensorsFile : IDisposable
             stream.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Reads a whole file that is embedded in an assembly into memory.</summary>
+    /// <param name="assembly">Where it is.</param>
+    /// <param name="resource">Its name there.</param>
+    /// <param name="name">What to call it in messages.</param>
+    /// <exception cref="FileNotFoundException">The assembly was built without it.</exception>
+    /// <exception cref="InvalidDataException">No safetensors file, or a damaged one.</exception>
+    internal static SafetensorsFile OpenResource(Assembly assembly, string resource, string name)
+    {
+        using Stream stream = assembly.GetManifestResourceStream(resource)
+            ?? throw new FileNotFoundException($"{name} is not in {assembly.GetName().Name}: it was built without {resource}. Name a weights file instead.", resource);
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(checked((int)stream.Length), pinned: true);
+        stream.ReadExactly(bytes);
+        return new SafetensorsFile(name, bytes);
     }
 
     /// <summary>Whether the file has a tensor of this name.</summary>
@@ -176,7 +206,8 @@ public sealed class SafetensorsFile : IDisposable
         if (count == 0)
             return FloatWindow.Of([]);
         int size = tensor.Type.Bits() / 8;
-        return FloatWindow.Map(mapping!, dataStart + tensor.Offset + start * size, tensor.Type, count);
+        return mapping is not null ? FloatWindow.Map(mapping, dataStart + tensor.Offset + start * size, tensor.Type, count)
+            : FloatWindow.Convert(Bytes(tensor, start * size, count * size), tensor.Type, count);
     }
 
     /// <summary>An I64, I32, I16, I8, U32, U16, U8 or BOOL tensor as 64-bit integers.</summary>
