@@ -2,7 +2,7 @@
 import torch
 from torch.nn import functional as F
 
-from batches import BAD, GOOD, IMAGES, SHOTS
+from batches import JUDGED
 
 COVERED = 20  # pixels of a patch from which it counts as defective; between 1 and this it does not count at all
 
@@ -16,45 +16,44 @@ def contrastive(images, texts, products, state, scale):
     return -0.5 * ((target * logits.log_softmax(1)).sum(1).mean() + (target * logits.T.log_softmax(1)).sum(1).mean())
 
 
-def distances(taps, products):
+def distances(banks, queries, products):
     """The memory map: for every patch to judge, the mean over taps of (1 - cosine) / 2 to its nearest remembered patch.
-    taps: [products * IMAGES, n, c] each. Gives [products, GOOD + BAD, n]."""
+    banks: [SHOTS, n, c] tensors, one list per product and tap; queries: [products * JUDGED, m, c] per tap. Gives [products, JUDGED, m]."""
     total = 0
-    for tap in taps:
-        unit = F.normalize(tap, dim=-1).view(products, IMAGES, tap.shape[1], -1)
-        bank = unit[:, :SHOTS].flatten(1, 2)
-        query = unit[:, SHOTS:]
-        nearest = (query.flatten(1, 2) @ bank.transpose(1, 2)).max(-1).values
-        total = total + (1 - nearest.view(products, GOOD + BAD, -1)) / 2
-    return total / len(taps)
+    for tap, query in enumerate(queries):
+        unit = F.normalize(query, dim=-1).view(products, -1, query.shape[-1])
+        nearest = torch.stack([(q @ F.normalize(bank[tap].flatten(0, 1), dim=-1).T).max(-1).values for q, bank in zip(unit, banks)])
+        total = total + (1 - nearest.view(products, JUDGED, -1)) / 2
+    return total / len(queries)
 
 
-def ranking(maps, covered, gain, bias):
-    """Defective patches above normal ones: for all pairs of a product (the area under its ROC curve, softened), for whole images by their largest
-    patch, and on one scale for all products. maps, covered [products, GOOD + BAD, n]."""
-    logit = gain.exp() * maps + bias
-    pairs, absolute, whole = [], [], []
-    for score, cover in zip(logit, covered):
-        defect, normal = score[cover >= COVERED], score[cover == 0]
-        if len(defect) == 0:
+def ranking(maps, covered):
+    """Defective patches above normal ones: for all pairs of a product (the area under its ROC curve, softened), a third of the weight on the highest normal
+    patches, which decide an image's score; and whole images by their largest patches. Distances count in deviations of the product's normal patches: by
+    any other unit, making all distances small is the first thing to be learned. maps, covered [products, JUDGED, n]."""
+    pairs, whole = [], []
+    for distance, cover in zip(maps, covered):
+        is_normal, is_defect = cover == 0, cover >= COVERED
+        if not is_defect.any():
             continue
-        # Half of the weight on the highest normal patches: they decide an image's score.
+        score = (distance - distance[is_normal].mean()) / (distance[is_normal].std() + 1e-4)
+        defect, normal = score[is_defect], score[is_normal]
         hard = normal.topk(max(1, len(normal) // 12)).values
-        pairs.append(0.5 * F.softplus(normal[None] - defect[:, None]).mean() + 0.5 * F.softplus(hard[None] - defect[:, None]).mean())
-        absolute.append(0.5 * F.softplus(-defect).mean() + 0.25 * F.softplus(normal).mean() + 0.25 * F.softplus(hard).mean())
-        is_bad = (cover >= COVERED).any(1)
-        if is_bad.any() and not is_bad.all():
+        pairs.append(0.7 * F.softplus(normal[None] - defect[:, None]).mean() + 0.3 * F.softplus(hard[None] - defect[:, None]).mean())
+        is_bad = is_defect.any(1)
+        if not is_bad.all():
             top = 0.5 * score.topk(2, 1).values.sum(1)
             whole.append(F.softplus(top[~is_bad][None] - top[is_bad][:, None]).mean())
-    mean = lambda x: torch.stack(x).mean() if x else logit.sum() * 0
-    return mean(pairs) + 0.3 * mean(absolute) + 0.3 * mean(whole)
+    return torch.stack(pairs).mean() + (0.3 * torch.stack(whole).mean() if whole else 0)
+
+
+def defects(logits, covered):
+    """Defective or not by a patch's own look, without any memory. logits, covered [B, n]."""
+    return 0.5 * F.softplus(-logits[covered >= COVERED]).mean() + 0.5 * F.softplus(logits[covered == 0]).mean()
 
 
 def dense(patches, good, bad, covered, products, scale):
-    """Patches against the two states in words, without any memory: patches [products * IMAGES, n, d]; good, bad [products, d] of unit length."""
+    """Patches against the two states in words, without any memory: patches [products * JUDGED, n, d]; good, bad [products, d] of unit length."""
     delta = (bad - good).view(products, 1, 1, -1)
-    logit = scale * (F.normalize(patches, dim=-1).view(products, IMAGES, patches.shape[1], -1) * delta).sum(-1)
-    defect, normal = logit[covered >= COVERED], logit[covered == 0]
-    if len(defect) == 0:
-        return normal.sum() * 0
-    return 0.5 * F.softplus(-defect).mean() + 0.5 * F.softplus(normal).mean()
+    logits = scale * (F.normalize(patches, dim=-1).view(products, JUDGED, patches.shape[1], -1) * delta).sum(-1)
+    return defects(logits.flatten(0, 1), covered)

@@ -17,6 +17,23 @@ MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
 
 
+def cosine_filters(width):
+    """Filters [width, 3, p, p] of a two-dimensional cosine transform (type II) of a patch, lowest frequencies first, in brightness and two colour
+    differences. Natural spectra fall with frequency; the filters rise with it, so that coarse and fine structure begin with equal weight."""
+    k = torch.arange(PATCH, dtype=torch.float32)
+    basis = torch.cos(torch.pi / PATCH * (k[None] + 0.5) * k[:, None])  # [frequency, position]
+    basis = basis / basis.norm(dim=1, keepdim=True)
+    order = sorted(((i, j) for i in range(PATCH) for j in range(PATCH)), key=lambda f: (f[0] ** 2 + f[1] ** 2, f))
+    colours = torch.tensor([[1, 1, 1], [1, -1, 0], [0.5, 0.5, -1.0]])
+    colours = colours / colours.norm(dim=1, keepdim=True)
+    rows = []
+    for n in range(width):
+        i, j = order[n // 3]
+        gain = (1 + (i * i + j * j) ** 0.5) / PATCH * (1.0, 2.0, 2.0)[n % 3]
+        rows.append(gain * colours[n % 3][:, None, None] * (basis[i][:, None] * basis[j][None])[None])
+    return torch.stack(rows)
+
+
 class Attention(nn.Module):
     def __init__(self, width, heads):
         super().__init__()
@@ -50,7 +67,8 @@ def tower(width, layers, heads):
     blocks = nn.ModuleList([Block(width, heads) for _ in range(layers)])
     for block in blocks:
         for linear in (block.attn.out_proj, block.mlp["c_proj"]):
-            nn.init.normal_(linear.weight, std=width ** -0.5 * (2 * layers) ** -0.5)
+            # Nearly nothing: blocks begin as the identity, so that the patch embedding's structure is there from the first step.
+            nn.init.normal_(linear.weight, std=0.05 * width ** -0.5 * (2 * layers) ** -0.5)
             nn.init.zeros_(linear.bias)
         nn.init.normal_(block.mlp["c_fc"].weight, std=(2 * width) ** -0.5)
         nn.init.zeros_(block.mlp["c_fc"].bias)
@@ -64,15 +82,16 @@ class Visual(nn.Module):
         super().__init__()
         c = IMAGE["width"]
         self.conv1 = nn.Conv2d(3, c, PATCH, PATCH, bias=False)
+        self.conv1.weight.data = cosine_filters(c)
         self.class_embedding = nn.Parameter(torch.randn(c) * c ** -0.5)
-        self.positional_embedding = nn.Parameter(torch.randn(GRID * GRID + 1, c) * c ** -0.5)
+        self.positional_embedding = nn.Parameter(torch.randn(GRID * GRID + 1, c) * 0.02)
         self.ln_pre, self.ln_post = nn.LayerNorm(c), nn.LayerNorm(c)
         self.transformer = tower(c, IMAGE["layers"], c // IMAGE["head_width"])
         self.proj = nn.Parameter(torch.randn(c, EMBED) * c ** -0.5)
 
-    def forward(self, patches, places):
+    def forward(self, patches, places, taps_only=False):
         """patches [B, n, 3 p p] in (channel, row, column) order, places [B, n] their positions in the grid.
-        Gives all embeddings [B, 1 + n, d], the image's first, and the patch tokens after the blocks of TAPS."""
+        Gives all embeddings [B, 1 + n, d], the image's first (None for `taps_only`), and the patch tokens after the blocks of TAPS."""
         position = self.positional_embedding
         x = F.linear(patches, self.conv1.weight.flatten(1)) + position[1:][places]
         x = self.ln_pre(torch.cat([(self.class_embedding + position[0]).expand(len(x), 1, -1), x], 1))
@@ -81,6 +100,8 @@ class Visual(nn.Module):
             x = block(x)
             if k + 1 in TAPS:
                 taps.append(x[:, 1:])
+            if taps_only and len(taps) == len(TAPS):
+                return None, taps
         return self.ln_post(x) @ self.proj, taps
 
 
