@@ -29,7 +29,9 @@ internal static class TrainStepCommand
     /// <param name="Date">When.</param>
     private sealed record Result(string Model, string Device, int Images, int TowerImages, double StepMs, double ForwardMs, double Multiple, int Runs, string Processor, string Date);
 
-    public static Task<int> Run(string[] args)
+    public static Task<int> Run(string[] args) => BenchmarkCommand.Run(Build(), args);
+
+    private static RootCommand Build()
     {
         Option<string> model = new("--model") { Description = "Configuration: a name of weights/configs or a JSON file.", DefaultValueFactory = _ => "vit-b-16" };
         Option<string> device = new("--device") { Description = "cpu, cuda:0, opencl:0.", DefaultValueFactory = _ => "cpu" };
@@ -40,14 +42,15 @@ internal static class TrainStepCommand
         RootCommand command = new("An optimiser step of the default method against a forward pass of the same images.") { model, device, images, threads, runs, json };
         command.SetAction(parsed =>
         {
-            var result = Measure(parsed.GetValue(model)!, parsed.GetValue(device)!, parsed.GetValue(images), parsed.GetValue(threads), parsed.GetValue(runs));
+            var result = Measure(parsed.GetValue(model)!, parsed.GetValue(device)!, BenchmarkCommand.InRange(images.Name, parsed.GetValue(images), 1, 1024),
+                parsed.GetValue(threads), BenchmarkCommand.InRange(runs.Name, parsed.GetValue(runs), 1, 100_000));
             Console.WriteLine(parsed.GetValue(json)
                 ? JsonSerializer.Serialize(result, Json)
                 : string.Create(CultureInfo.InvariantCulture,
                     $"{result.Model} on {result.Processor}: step {result.StepMs:f0} ms, forward of its {result.TowerImages} tower images {result.ForwardMs:f0} ms, {result.Multiple:f2} times"));
             return 0;
         });
-        return command.Parse(args).InvokeAsync();
+        return command;
     }
 
     private static Result Measure(string model, string device, int images, int threads, int runs)
@@ -83,7 +86,7 @@ internal static class TrainStepCommand
         }
         double stepMs = Median(steps), forwardMs = Median(passes);
         return new(model, backend.Device.Id, images, towerImages, Math.Round(stepMs, 1), Math.Round(forwardMs, 1), Math.Round(stepMs / forwardMs, 3), runs,
-            $"{backend.Device.Name}, {backend.Device.Details}", DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture));
+            $"{backend.Device.Name}, {backend.Device.Details}", Machine.Now);
     }
 
     private static double Time(Action action)
