@@ -10,7 +10,10 @@ namespace AnoPLe.Gpu.Benchmarks;
 internal static partial class Machine
 {
     /// <summary>Processor and vectors.</summary>
-    public static string Cpu => $"{CpuBackend.Describe().Name}, {CpuBackend.Describe().Details.Split(',')[0]}";
+    public static string Cpu => $"{CpuBackend.Describe().Name}, {InstructionSet.Description}";
+
+    /// <summary>Width of the vectors in use, which environment variables can make narrower.</summary>
+    public static int VectorBits => InstructionSet.Bits;
 
     /// <summary>.NET's version.</summary>
     public static string Runtime => RuntimeInformation.FrameworkDescription;

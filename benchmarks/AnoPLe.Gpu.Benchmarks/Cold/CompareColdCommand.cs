@@ -23,7 +23,11 @@ internal static class CompareColdCommand
         Option<string?> anople = new("--anople") { Description = "The command to measure: anople.dll or an executable; the Release build of src/AnoPLe.Gpu.Cli when not given." };
         Option<string?> files = new("--files") { Description = "Keep weights, detector, image and ONNX model in this folder, and use them again; a temporary folder when not given." };
         Option<bool> json = new("--json") { Description = "One JSON object." };
-        RootCommand command = new("From the start of a process to the score of one image, against ONNX Runtime: processes in turn, files in the page cache, medians.") { model, threads, runs, anople, files, json };
+        Option<string?> results = ResultTable.CreateOption();
+        RootCommand command = new("From the start of a process to the score of one image, against ONNX Runtime: processes in turn, files in the page cache, medians.")
+        {
+            model, threads, runs, anople, files, json, results,
+        };
         command.SetAction((parsed, cancellation) =>
         {
             int count = BenchmarkCommand.InRange(runs.Name, parsed.GetValue(runs), 1, 10_000);
@@ -31,16 +35,21 @@ internal static class CompareColdCommand
             using var inputs = ColdFiles.Create(parsed.GetValue(model)!, parsed.GetValue(files));
             var result = Compare(parsed.GetValue(model)!, inputs, parsed.GetValue(anople) ?? ColdFiles.BuiltCommand(), threadCount, count, cancellation);
             Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText());
+            result.Put(parsed.GetValue(results));
             return Task.FromResult(0);
         });
         return command;
     }
 
+    // Started as "dotnet PROGRAM.dll", the process is the host's, which needs the assembly's name.
+    private static string ThisProgram() =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? typeof(Program).Assembly.Location : Environment.ProcessPath!;
+
     private static ColdComparison Compare(string model, ColdFiles files, string anople, int threads, int runs, CancellationToken cancellation)
     {
         string count = threads.ToString(CultureInfo.InvariantCulture);
         ChildProcess ours = new(anople, ["score", files.Detector, files.Image, "--weights", files.Weights, "--device", "cpu", "--threads", count]);
-        ChildProcess theirs = new(Environment.ProcessPath!, [OrtOnce.Mode, files.OnnxModel, files.Image, files.ImageSize.ToString(CultureInfo.InvariantCulture), count]);
+        ChildProcess theirs = new(ThisProgram(), [OrtOnce.Mode, files.OnnxModel, files.Image, files.ImageSize.ToString(CultureInfo.InvariantCulture), count]);
         // Once each, so that both find their files and libraries in the page cache.
         ours.Run(watchMemory: false);
         theirs.Run(watchMemory: false);

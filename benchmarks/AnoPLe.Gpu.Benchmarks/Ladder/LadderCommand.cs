@@ -20,19 +20,25 @@ internal static class LadderCommand
         Option<double> seconds = new("--seconds") { Description = "Time for each rung (at least three calls); 0 checks the results and measures nothing.", DefaultValueFactory = _ => 0.5 };
         Option<string?> rungs = new("--rungs") { Description = "Only these, several with commas; all when not given." };
         Option<bool> json = new("--json") { Description = "One JSON object a line." };
-        RootCommand command = new("C = GELU(A W^T + bias) in a dozen ways, each checked and timed. Default: the first layer of an MLP of ViT-B/16+ 240.") { m, n, k, threads, seconds, rungs, json };
+        Option<string?> results = ResultTable.CreateOption();
+        RootCommand command = new("C = GELU(A W^T + bias) in a dozen ways, each checked and timed. Default: the first layer of an MLP of ViT-B/16+ 240.")
+        {
+            m, n, k, threads, seconds, rungs, json, results,
+        };
         command.SetAction((parsed, cancellation) => Task.FromResult(Climb(
             Size(parsed, m), Size(parsed, n), Size(parsed, k), BenchmarkCommand.Numbers(threads.Name, parsed.GetValue(threads)!, CpuBackend.MaxThreads),
             Seconds(parsed.GetValue(seconds)), parsed.GetValue(rungs) is { } ids ? LadderRungs.Select(ids.Split(',')) : LadderRungs.All,
-            parsed.GetValue(json), cancellation)));
+            parsed.GetValue(json), parsed.GetValue(results), cancellation)));
         return command;
     }
 
-    private static int Climb(int m, int n, int k, int[] threads, double seconds, IReadOnlyList<LadderRung> rungs, bool json, CancellationToken cancellation)
+    private static int Climb(int m, int n, int k, int[] threads, double seconds, IReadOnlyList<LadderRung> rungs, bool json, string? results, CancellationToken cancellation)
     {
         foreach (var (name, count) in new[] { ("A, m x k", (long)m * k), ("W, n x k", (long)n * k), ("C, m x n", (long)m * n) })
             if (count > LargestMatrix)
                 throw new ArgumentException($"{name}, would have {count} values, the most is {LargestMatrix}: choose smaller sizes.");
+        if (results is not null && seconds == 0)
+            throw new ArgumentException("--results needs times, got --seconds 0, which measures none. Leave one of them out.");
         using var problem = new LadderProblem(m, n, k);
         var reference = new LadderReference(problem);
         var measurement = new LadderMeasurement(problem, reference, seconds);
@@ -49,6 +55,8 @@ internal static class LadderCommand
             Console.WriteLine(json ? line.ToJson() : line.ToText());
             if (fault is not null)
                 Console.Error.WriteLine(fault);
+            else
+                line.Put(results);
             fine &= fault is null;
         }
         return fine ? 0 : BenchmarkCommand.Failure;

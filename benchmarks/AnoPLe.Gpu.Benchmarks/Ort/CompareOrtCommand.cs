@@ -23,44 +23,46 @@ internal static class CompareOrtCommand
         Option<int> runs = new("--runs") { Description = "Runs of either side, of which the medians are compared.", DefaultValueFactory = _ => 15 };
         Option<string?> weights = new("--weights") { Description = "A safetensors file; seeded random weights when not given." };
         Option<bool> json = new("--json") { Description = "One JSON object a line." };
+        Option<string?> results = ResultTable.CreateOption();
         tower.AcceptOnlyFromAmong("image", OrtComparison.Text);
         outputs.AcceptOnlyFromAmong("all", "features");
         RootCommand command = new("A tower on the CPU backend against ONNX Runtime: same weights, inputs and threads, interleaved runs, medians.")
         {
-            model, tower, batch, threads, outputs, runs, weights, json,
+            model, tower, batch, threads, outputs, runs, weights, json, results,
         };
         command.SetAction((parsed, cancellation) =>
         {
             string towerName = parsed.GetValue(tower)!;
-            bool patchTokens = towerName != OrtComparison.Text && parsed.GetValue(outputs) == "all";
-            return Task.FromResult(Compare(parsed.GetValue(model)!, towerName, BenchmarkCommand.Numbers(batch.Name, parsed.GetValue(batch)!, 1024),
-                BenchmarkCommand.Numbers(threads.Name, parsed.GetValue(threads)!, CpuBackend.MaxThreads), patchTokens,
-                BenchmarkCommand.InRange(runs.Name, parsed.GetValue(runs), 1, 100_000), parsed.GetValue(weights), parsed.GetValue(json), cancellation));
+            // The resolution is part of the name here and there; weights/configs leaves it out where it is the usual one.
+            string modelName = parsed.GetValue(model)! is var name && name == "vit-b-16-224" ? "vit-b-16" : name;
+            Job job = new(modelName, towerName, ClipConfig.Find(modelName), PatchTokens: towerName != OrtComparison.Text && parsed.GetValue(outputs) == "all",
+                BenchmarkCommand.InRange(runs.Name, parsed.GetValue(runs), 1, 100_000));
+            return Task.FromResult(Compare(job, BenchmarkCommand.Numbers(batch.Name, parsed.GetValue(batch)!, 1024),
+                BenchmarkCommand.Numbers(threads.Name, parsed.GetValue(threads)!, CpuBackend.MaxThreads), parsed.GetValue(weights), parsed.GetValue(json), parsed.GetValue(results), cancellation));
         });
         return command;
     }
 
-    private static int Compare(string model, string tower, int[] batches, int[] threads, bool patchTokens, int runs, string? weightsPath, bool json, CancellationToken cancellation)
+    private static int Compare(Job job, int[] batches, int[] threads, string? weightsPath, bool json, string? results, CancellationToken cancellation)
     {
-        // The resolution is part of the name here and there; weights/configs leaves it out where it is the usual one.
-        var config = ClipConfig.Find(model == "vit-b-16-224" ? "vit-b-16" : model);
-        using var weights = weightsPath is null ? ClipWeights.Random(config, seed: 0) : ClipWeights.Load(weightsPath, config);
+        using var weights = weightsPath is null ? ClipWeights.Random(job.Config, seed: 0) : ClipWeights.Load(weightsPath, job.Config);
         if (!json)
-            Console.WriteLine($"{CpuBackend.Describe().Name}; {Machine.BothRuntimes}\n{config}\n{tower} tower\n{OrtComparison.Heading}");
+            Console.WriteLine($"{CpuBackend.Describe().Name}; {Machine.BothRuntimes}\n{job.Config}\n{job.Tower} tower\n{OrtComparison.Heading}");
         foreach (int batch in batches)
             foreach (int count in threads)
             {
-                var result = Measure(model, tower, config, weights, batch, count, patchTokens, runs, cancellation);
+                var result = Measure(job, weights, batch, count, cancellation);
                 Console.WriteLine(json ? result.ToJson() : result.ToText());
                 if (!(result.MaxAbsDiff <= Tolerance * result.MaxAbsFeature))
                     throw new InvalidDataException($"The outputs differ by {result.MaxAbsDiff:g3}, the largest value is {result.MaxAbsFeature:g3}: one side is wrong.");
+                result.Put(results);
             }
         return 0;
     }
 
-    private static OrtComparison Measure(string model, string tower, ClipConfig config, ClipWeights weights, int batch, int threads, bool patchTokens, int runs, CancellationToken cancellation)
+    private static OrtComparison Measure(Job job, ClipWeights weights, int batch, int threads, CancellationToken cancellation)
     {
-        var (ours, theirs) = tower == OrtComparison.Text ? Texts(config, weights, batch, threads) : Images(config, weights, batch, threads, patchTokens);
+        var (ours, theirs) = job.Tower == OrtComparison.Text ? Texts(job.Config, weights, batch, threads) : Images(job.Config, weights, batch, threads, job.PatchTokens);
         using (ours)
         using (theirs)
         {
@@ -70,10 +72,10 @@ internal static class CompareOrtCommand
                 ours.Run();
                 theirs.Run();
             }
-            var (oursSeconds, theirSeconds) = InterleavedTiming.Medians(ours.Run, theirs.Run, runs, cancellation);
+            var (oursSeconds, theirSeconds) = InterleavedTiming.Medians(ours.Run, theirs.Run, job.Runs, cancellation);
             double difference = Math.Max(MaxDifference(ours.Features, theirs.Features), MaxDifference(ours.PatchTokens, theirs.PatchTokens));
-            return new(model, tower, batch, threads, patchTokens ? "all" : "features", Round(batch / oursSeconds), Round(batch / theirSeconds), Round(theirSeconds / oursSeconds),
-                difference, theirs.Features.Max(Math.Abs), runs, Machine.Cpu, Machine.BothRuntimes, Machine.Now);
+            return new(job.Model, job.Tower, batch, threads, job.PatchTokens ? "all" : "features", Round(batch / oursSeconds), Round(batch / theirSeconds), Round(theirSeconds / oursSeconds),
+                difference, theirs.Features.Max(Math.Abs), job.Runs, Machine.Cpu, Machine.BothRuntimes, Machine.Now);
         }
     }
 
@@ -101,4 +103,7 @@ internal static class CompareOrtCommand
         }
         return max;
     }
+
+    /// <summary>What is the same for all batches and threads.</summary>
+    private sealed record Job(string Model, string Tower, ClipConfig Config, bool PatchTokens, int Runs);
 }

@@ -25,6 +25,11 @@ internal sealed record OrtComparison(string Model, string Tower, int Batch, int 
     /// <summary>The other value of <see cref="Tower"/>.</summary>
     public const string Text = "text";
 
+    /// <summary>The page of results.</summary>
+    private static readonly ResultTable Table = new("compare-ort.md", "Both towers against ONNX Runtime",
+        "`compare-ort`: both sides in turn in one process on the same weights and inputs, medians, fp32. A unit is an image or a row of text; a ratio above 1 says that we are faster.", 6,
+        "model", "tower", "outputs", "batch", "threads", "vector bits", "ours, units/s", "ONNX Runtime, units/s", "ratio", "largest difference", "runs", "runtime", "date");
+
     public static string Heading { get; } = $"{"batch",6}{"threads",9}{"ours/s",10}{"ORT/s",10}{"ratio",8}{"max diff",11}";
 
     public double? OursImagesPerS => Tower == Text ? null : OursPerS;
@@ -37,6 +42,10 @@ internal sealed record OrtComparison(string Model, string Tower, int Batch, int 
 
     /// <summary>One JSON object on one line.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, OrtComparisonJson.Default.OrtComparison);
+
+    /// <summary>Into the page of results, if there is a folder for it.</summary>
+    public void Put(string? results) => Table.Put(results, Model, Tower, Outputs, ResultTable.Number(Batch), ResultTable.Number(Threads), ResultTable.Number(Machine.VectorBits),
+        ResultTable.Number(OursPerS, "f2"), ResultTable.Number(OrtPerS, "f2"), ResultTable.Number(Ratio, "f2"), ResultTable.Number(MaxAbsDiff, "0.0e-0"), ResultTable.Number(Runs), Runtime, ResultTable.Day(Date));
 
     /// <summary>A line below <see cref="Heading"/>.</summary>
     public string ToText() => string.Create(CultureInfo.InvariantCulture, $"{Batch,6}{Threads,9}{OursPerS,10:f2}{OrtPerS,10:f2}{Ratio,8:f3}{MaxAbsDiff,11:e1}");
