@@ -35,11 +35,24 @@ internal sealed record ColdSide(double Seconds, double CpuSeconds, double PeakMi
 /// <param name="Date">UTC.</param>
 internal sealed record ColdComparison(string Model, int Threads, int Runs, ColdSide Ours, ColdSide Ort, long VisionMib, long FileMib, string Cpu, string Runtime, string Date)
 {
+    /// <summary>The page of results.</summary>
+    private static readonly ResultTable Table = new("cold-start.md", "From the start of a process to the first score",
+        "`compare-cold`: a process of `anople score` on one image against one that loads the same image tower into ONNX Runtime and runs it once, in turn, files in the page cache, " +
+        "medians, fp32. A ratio below 1 says that we are faster. Sizes are MiB.", 3,
+        "model", "threads", "vector bits", "anople score, s", "ONNX Runtime, s", "ratio", "peak memory", "of it without a file", "ONNX Runtime, peak", "image tower", "peak / image tower",
+        "runs", "runtime", "date");
+
     /// <summary>Our time over theirs: below 1 we are faster.</summary>
     public double Ratio => Math.Round(Ours.Seconds / Ort.Seconds, 3);
 
     /// <summary>Our peak memory over the size of the image tower's weights.</summary>
     public double PeakOverVision => Math.Round(Ours.PeakMib / Math.Max(1, VisionMib), 3);
+
+    /// <summary>Into the page of results, if there is a folder for it.</summary>
+    public void Put(string? results) => Table.Put(results, Model, Threads == 0 ? "default" : ResultTable.Number(Threads), ResultTable.Number(Machine.VectorBits),
+        ResultTable.Number(Ours.Seconds, "f2"), ResultTable.Number(Ort.Seconds, "f2"), ResultTable.Number(Ratio, "f2"),
+        ResultTable.Number(Ours.PeakMib, "f0"), ResultTable.Number(Ours.PeakAnonymousMib, "f0"), ResultTable.Number(Ort.PeakMib, "f0"), ResultTable.Number(VisionMib, "f0"),
+        ResultTable.Number(PeakOverVision, "f2"), ResultTable.Number(Runs), Runtime, ResultTable.Day(Date));
 
     /// <summary>One JSON object on one line.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ColdComparisonJson.Default.ColdComparison);

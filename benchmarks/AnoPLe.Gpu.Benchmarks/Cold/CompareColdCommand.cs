@@ -1,8 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
-using AnoPLe.Gpu.Benchmarks.Ort;
-using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Kernels.Cpu;
 
 namespace AnoPLe.Gpu.Benchmarks.Cold;
@@ -16,34 +13,7 @@ internal static class CompareColdCommand
     // Memory is read while a process runs, which disturbs its clock a little: these runs are not timed.
     private const int MemoryRuns = 3;
 
-    public static async Task<int> Run(string[] args)
-    {
-        var parsed = Build().Parse(args);
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (var error in parsed.Errors)
-                await Console.Error.WriteLineAsync(error.Message);
-            return CompareOrtCommand.BadArguments;
-        }
-        try
-        {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        }
-        catch (ArgumentException e)
-        {
-            await Console.Error.WriteLineAsync(e.Message);
-            return CompareOrtCommand.BadArguments;
-        }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or DeviceException)
-        {
-            await Console.Error.WriteLineAsync(e.Message);
-            return CompareOrtCommand.Failure;
-        }
-        catch (OperationCanceledException)
-        {
-            return CompareOrtCommand.Failure;
-        }
-    }
+    public static Task<int> Run(string[] args) => BenchmarkCommand.Run(Build(), args);
 
     private static RootCommand Build()
     {
@@ -53,27 +23,33 @@ internal static class CompareColdCommand
         Option<string?> anople = new("--anople") { Description = "The command to measure: anople.dll or an executable; the Release build of src/AnoPLe.Gpu.Cli when not given." };
         Option<string?> files = new("--files") { Description = "Keep weights, detector, image and ONNX model in this folder, and use them again; a temporary folder when not given." };
         Option<bool> json = new("--json") { Description = "One JSON object." };
-        RootCommand command = new("From the start of a process to the score of one image, against ONNX Runtime: processes in turn, files in the page cache, medians.") { model, threads, runs, anople, files, json };
+        Option<string?> results = ResultTable.CreateOption();
+        RootCommand command = new("From the start of a process to the score of one image, against ONNX Runtime: processes in turn, files in the page cache, medians.")
+        {
+            model, threads, runs, anople, files, json, results,
+        };
         command.SetAction((parsed, cancellation) =>
         {
-            int count = parsed.GetValue(runs), threadCount = parsed.GetValue(threads);
-            if (count is < 1 or > 10_000)
-                throw new ArgumentException($"--runs is 1 to 10000, got {count}.");
-            if (threadCount is < 0 or > CpuBackend.MaxThreads)
-                throw new ArgumentException($"--threads is 0 to {CpuBackend.MaxThreads}, got {threadCount}.");
+            int count = BenchmarkCommand.InRange(runs.Name, parsed.GetValue(runs), 1, 10_000);
+            int threadCount = BenchmarkCommand.InRange(threads.Name, parsed.GetValue(threads), 0, CpuBackend.MaxThreads);
             using var inputs = ColdFiles.Create(parsed.GetValue(model)!, parsed.GetValue(files));
             var result = Compare(parsed.GetValue(model)!, inputs, parsed.GetValue(anople) ?? ColdFiles.BuiltCommand(), threadCount, count, cancellation);
             Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText());
+            result.Put(parsed.GetValue(results));
             return Task.FromResult(0);
         });
         return command;
     }
 
+    // Started as "dotnet PROGRAM.dll", the process is the host's, which needs the assembly's name.
+    private static string ThisProgram() =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? typeof(Program).Assembly.Location : Environment.ProcessPath!;
+
     private static ColdComparison Compare(string model, ColdFiles files, string anople, int threads, int runs, CancellationToken cancellation)
     {
         string count = threads.ToString(CultureInfo.InvariantCulture);
         ChildProcess ours = new(anople, ["score", files.Detector, files.Image, "--weights", files.Weights, "--device", "cpu", "--threads", count]);
-        ChildProcess theirs = new(Environment.ProcessPath!, [OrtOnce.Mode, files.OnnxModel, files.Image, files.ImageSize.ToString(CultureInfo.InvariantCulture), count]);
+        ChildProcess theirs = new(ThisProgram(), [OrtOnce.Mode, files.OnnxModel, files.Image, files.ImageSize.ToString(CultureInfo.InvariantCulture), count]);
         // Once each, so that both find their files and libraries in the page cache.
         ours.Run(watchMemory: false);
         theirs.Run(watchMemory: false);
@@ -81,9 +57,7 @@ internal static class CompareColdCommand
         Alternate(runs, watchMemory: false, a, b);
         Alternate(Math.Min(MemoryRuns, runs), watchMemory: true, memoryA, memoryB);
         return new(model, threads, runs, ColdSide.Of(a, memoryA), ColdSide.Of(b, memoryB), files.VisionBytes >> 20, files.WeightsBytes >> 20,
-            $"{CpuBackend.Describe().Name}, {CpuBackend.Describe(threads).Details.Split(',')[0]}, {Environment.ProcessorCount} processors",
-            $"{RuntimeInformation.FrameworkDescription}, ONNX Runtime {Microsoft.ML.OnnxRuntime.OrtEnv.Instance().GetVersionString()}",
-            DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture));
+            $"{Machine.Cpu}, {Environment.ProcessorCount} processors", Machine.BothRuntimes, Machine.Now);
 
         void Alternate(int times, bool watchMemory, List<ChildUsage> first, List<ChildUsage> second)
         {

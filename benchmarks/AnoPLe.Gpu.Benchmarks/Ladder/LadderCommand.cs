@@ -1,10 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
-using AnoPLe.Gpu.Benchmarks.Ort;
-using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Kernels.Cpu;
-using Microsoft.ML.OnnxRuntime;
 
 namespace AnoPLe.Gpu.Benchmarks.Ladder;
 
@@ -13,34 +9,7 @@ internal static class LadderCommand
 {
     private const int LargestSize = 1 << 20, LargestMatrix = 1 << 28; // floats: 1 GiB
 
-    public static async Task<int> Run(string[] args)
-    {
-        var parsed = Build().Parse(args);
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (var error in parsed.Errors)
-                await Console.Error.WriteLineAsync(error.Message);
-            return CompareOrtCommand.BadArguments;
-        }
-        try
-        {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-        }
-        catch (ArgumentException e)
-        {
-            await Console.Error.WriteLineAsync(e.Message);
-            return CompareOrtCommand.BadArguments;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DeviceException or OnnxRuntimeException or InvalidDataException)
-        {
-            await Console.Error.WriteLineAsync(e.Message);
-            return CompareOrtCommand.Failure;
-        }
-        catch (OperationCanceledException)
-        {
-            return CompareOrtCommand.Failure;
-        }
-    }
+    public static Task<int> Run(string[] args) => BenchmarkCommand.Run(Build(), args);
 
     private static RootCommand Build()
     {
@@ -51,25 +20,31 @@ internal static class LadderCommand
         Option<double> seconds = new("--seconds") { Description = "Time for each rung (at least three calls); 0 checks the results and measures nothing.", DefaultValueFactory = _ => 0.5 };
         Option<string?> rungs = new("--rungs") { Description = "Only these, several with commas; all when not given." };
         Option<bool> json = new("--json") { Description = "One JSON object a line." };
-        RootCommand command = new("C = GELU(A W^T + bias) in a dozen ways, each checked and timed. Default: the first layer of an MLP of ViT-B/16+ 240.") { m, n, k, threads, seconds, rungs, json };
+        Option<string?> results = ResultTable.CreateOption();
+        RootCommand command = new("C = GELU(A W^T + bias) in a dozen ways, each checked and timed. Default: the first layer of an MLP of ViT-B/16+ 240.")
+        {
+            m, n, k, threads, seconds, rungs, json, results,
+        };
         command.SetAction((parsed, cancellation) => Task.FromResult(Climb(
-            Size(m, parsed.GetValue(m)), Size(n, parsed.GetValue(n)), Size(k, parsed.GetValue(k)), ThreadCounts(parsed.GetValue(threads)!),
+            Size(parsed, m), Size(parsed, n), Size(parsed, k), BenchmarkCommand.Numbers(threads.Name, parsed.GetValue(threads)!, CpuBackend.MaxThreads),
             Seconds(parsed.GetValue(seconds)), parsed.GetValue(rungs) is { } ids ? LadderRungs.Select(ids.Split(',')) : LadderRungs.All,
-            parsed.GetValue(json), cancellation)));
+            parsed.GetValue(json), parsed.GetValue(results), cancellation)));
         return command;
     }
 
-    private static int Climb(int m, int n, int k, int[] threads, double seconds, IReadOnlyList<LadderRung> rungs, bool json, CancellationToken cancellation)
+    private static int Climb(int m, int n, int k, int[] threads, double seconds, IReadOnlyList<LadderRung> rungs, bool json, string? results, CancellationToken cancellation)
     {
         foreach (var (name, count) in new[] { ("A, m x k", (long)m * k), ("W, n x k", (long)n * k), ("C, m x n", (long)m * n) })
             if (count > LargestMatrix)
                 throw new ArgumentException($"{name}, would have {count} values, the most is {LargestMatrix}: choose smaller sizes.");
+        if (results is not null && seconds == 0)
+            throw new ArgumentException("--results needs times, got --seconds 0, which measures none. Leave one of them out.");
         using var problem = new LadderProblem(m, n, k);
         var reference = new LadderReference(problem);
         var measurement = new LadderMeasurement(problem, reference, seconds);
         if (!json)
         {
-            Console.WriteLine($"C[{m}, {n}] = GELU(A[{m}, {k}] W[{n}, {k}]^T + bias), fp32\n{LadderMeasurement.Cpu}; {RuntimeInformation.FrameworkDescription}");
+            Console.WriteLine($"C[{m}, {n}] = GELU(A[{m}, {k}] W[{n}, {k}]^T + bias), fp32\n{Machine.Cpu}; {Machine.Runtime}");
             Console.WriteLine($"{measurement.PeakText(threads)}{LadderLine.Heading}");
         }
         bool fine = true;
@@ -80,9 +55,11 @@ internal static class LadderCommand
             Console.WriteLine(json ? line.ToJson() : line.ToText());
             if (fault is not null)
                 Console.Error.WriteLine(fault);
+            else
+                line.Put(results);
             fine &= fault is null;
         }
-        return fine ? 0 : CompareOrtCommand.Failure;
+        return fine ? 0 : BenchmarkCommand.Failure;
     }
 
     /// <summary>Rungs without threads once, on one; then the others together for each number of threads.</summary>
@@ -90,19 +67,8 @@ internal static class LadderCommand
         rungs.Where(rung => !rung.UsesThreads).Select(rung => (rung, 1))
             .Concat(threads.SelectMany(count => rungs.Where(rung => rung.UsesThreads).Select(rung => (rung, count))));
 
-    private static int Size(Option<int> option, int value) =>
-        value is >= 1 and <= LargestSize ? value : throw new ArgumentException($"{option.Name} is 1 to {LargestSize}, got {value}.");
+    private static int Size(ParseResult parsed, Option<int> option) => BenchmarkCommand.InRange(option.Name, parsed.GetValue(option), 1, LargestSize);
 
     private static double Seconds(double value) =>
         value is >= 0 and <= 60 ? value : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--seconds is 0 to 60, got {value}."));
-
-    private static int[] ThreadCounts(string list)
-    {
-        string[] parts = list.Split(',');
-        var counts = new int[parts.Length];
-        for (int i = 0; i < parts.Length; i++)
-            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out counts[i]) || counts[i] < 1 || counts[i] > CpuBackend.MaxThreads)
-                throw new ArgumentException($"--threads takes numbers from 1 to {CpuBackend.MaxThreads} with commas between, got '{list}'.");
-        return counts;
-    }
 }

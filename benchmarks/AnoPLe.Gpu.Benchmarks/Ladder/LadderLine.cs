@@ -28,7 +28,16 @@ internal sealed record LadderLine(string Rung, string Name, int Threads, int M, 
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
+    private static readonly ResultTable Table = new("ladder.md", "The ladder of matrix products",
+        "`ladder`: C [m, n] = GELU(A [m, k] W [n, k]ᵀ + bias), median times, fp32; [what each idea is](../../ladder.md).", 6,
+        "rung", "m", "n", "k", "threads", "vector bits", "idea", "ms", "GFLOP/s", "of peak", "factor", "largest error", "runs", "runtime", "date");
+
     public static string Heading { get; } = $"{"rung",-5}{"idea",-31}{"threads",8}{"ms",10}{"GFLOP/s",9}{"of peak",9}{"factor",8}{"",-9}{"max error",10}";
+
+    /// <summary>Into the page of results, if there is a folder for it.</summary>
+    public void Put(string? results) => Table.Put(results, Rung, ResultTable.Number(M), ResultTable.Number(N), ResultTable.Number(K), ResultTable.Number(Threads), ResultTable.Number(Machine.VectorBits),
+        Name, ResultTable.Number(Ms, "g3"), ResultTable.Number(Gflops, "f1"), Number(100 * PartOfPeak, "f0", "%"), Factor is null ? "" : $"{Number(Factor, "f2")} x {Over}",
+        ResultTable.Number(MaxError, "0.0e-0"), ResultTable.Number(Runs), Runtime, ResultTable.Day(Date));
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 

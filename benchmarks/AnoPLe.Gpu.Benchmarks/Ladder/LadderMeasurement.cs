@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
-using AnoPLe.Gpu.Kernels.Cpu;
 
 namespace AnoPLe.Gpu.Benchmarks.Ladder;
 
@@ -15,9 +13,6 @@ internal sealed class LadderMeasurement(LadderProblem problem, LadderReference r
 
     private readonly Dictionary<(string Id, int Threads), double> times = [];
     private readonly Dictionary<int, double> peaks = [];
-
-    /// <summary>Processor and vector width.</summary>
-    public static string Cpu { get; } = $"{CpuBackend.Describe(1).Name}, {InstructionSet.Description}";
 
     /// <summary>A line about the peak; nothing when nothing is measured.</summary>
     public string PeakText(int[] threads) => seconds == 0 ? "" : 
@@ -43,8 +38,8 @@ internal sealed class LadderMeasurement(LadderProblem problem, LadderReference r
         }
         double? peak = seconds > 0 ? Peak(threads) : null, rate = problem.Flop / time;
         return (new(rung.Id, rung.Name, threads, problem.M, problem.N, problem.K, Round(time * 1e3, 4), Round(rate * 1e-9, 2), Round(peak * 1e-9, 2),
-            Round(rate / peak, 4), rung.Over, Round(before / time, 3), error.MaxError, reference.Allowed, rung.IsShipped, runs, Cpu,
-            RuntimeInformation.FrameworkDescription, DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)), fault);
+            Round(rate / peak, 4), rung.Over, Round(before / time, 3), error.MaxError, reference.Allowed, rung.IsShipped, runs, Machine.Cpu,
+            Machine.Runtime, Machine.Now), fault);
     }
 
     private string PeakText(int threads) =>

@@ -9,7 +9,7 @@ namespace AnoPLe.Gpu.Benchmarks.Ort;
 /// </summary>
 internal sealed class OnnxGraph : IDisposable
 {
-    private const int FloatType = 1, Int64Type = 7, IrVersion = 8, OperatorSet = 17;
+    private const int FloatType = 1, Int32Type = 6, Int64Type = 7, IrVersion = 8, OperatorSet = 17;
     private const string WeightsFile = "weights.bin";
     private readonly ProtobufWriter graph = new();
     private readonly string folder;
@@ -21,18 +21,17 @@ internal sealed class OnnxGraph : IDisposable
     {
         this.folder = folder;
         weights = new FileStream(Path.Combine(folder, WeightsFile), FileMode.CreateNew);
-        graph.Text(2, "image_encoder");
+        graph.Text(2, "encoder");
     }
 
-    /// <summary>Declares the float input of the model.</summary>
-    public string Input(string name, params int[] shape)
-    {
-        graph.Message(11, info => ValueInfo(info, name, shape));
-        return name;
-    }
+    /// <summary>Declares the model's input of floats.</summary>
+    public string Input(string name, params int[] shape) => Input(name, FloatType, shape);
+
+    /// <summary>Declares the model's input of 32-bit integers.</summary>
+    public string Int32Input(string name, params int[] shape) => Input(name, Int32Type, shape);
 
     /// <summary>Declares a node's result as the model's output.</summary>
-    public void Output(string name, params int[] shape) => graph.Message(12, info => ValueInfo(info, name, shape));
+    public void Output(string name, params int[] shape) => graph.Message(12, info => ValueInfo(info, name, FloatType, shape));
 
     /// <summary>A float constant, stored in the weights file on a page boundary.</summary>
     public string Constant(string name, ReadOnlySpan<float> values, params int[] shape)
@@ -103,6 +102,12 @@ internal sealed class OnnxGraph : IDisposable
 
     public void Dispose() => weights.Dispose();
 
+    private string Input(string name, int type, int[] shape)
+    {
+        graph.Message(11, info => ValueInfo(info, name, type, shape));
+        return name;
+    }
+
     private void Add(string type, string[] inputs, string[] outputs, (string Name, object Value)[] attributes)
         => graph.Message(1, node =>
         {
@@ -124,10 +129,10 @@ internal sealed class OnnxGraph : IDisposable
         return tensor;
     }
 
-    private static void ValueInfo(ProtobufWriter info, string name, int[] shape)
+    private static void ValueInfo(ProtobufWriter info, string name, int elementType, int[] shape)
         => info.Text(1, name).Message(2, type => type.Message(1, tensor =>
         {
-            tensor.Integer(1, FloatType);
+            tensor.Integer(1, elementType);
             tensor.Message(2, s =>
             {
                 foreach (int size in shape)

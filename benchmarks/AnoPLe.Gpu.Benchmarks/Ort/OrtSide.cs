@@ -13,11 +13,13 @@ internal sealed class OrtSide : IEncoderSide
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("anople-onnx-");
     private readonly InferenceSession session;
     private readonly RunOptions options = new();
-    private readonly string[] outputNames;
+    private readonly string[] inputNames, outputNames;
     private readonly OrtValue[] inputs, outputs;
 
-    public OrtSide(ClipConfig config, ClipWeights weights, float[] images, int batch, int threads, bool patchTokens)
+    private OrtSide(Action<OnnxGraph> build, int threads, string inputName, OrtValue input, params (string Name, float[] Values, long[] Shape)[] results)
     {
+        inputNames = [inputName];
+        inputs = [input];
         try
         {
             using var sessionOptions = new SessionOptions
@@ -27,26 +29,40 @@ internal sealed class OrtSide : IEncoderSide
                 IntraOpNumThreads = threads,
                 InterOpNumThreads = 1,
             };
-            session = new InferenceSession(Write(config, weights, batch, patchTokens), sessionOptions);
+            session = new InferenceSession(Write(build), sessionOptions);
         }
         catch
         {
+            input.Dispose();
             folder.Delete(recursive: true);
             throw;
         }
-        Features = new float[batch * config.EmbedDim];
-        PatchTokens = patchTokens ? new float[batch * config.Patches * config.VisionWidth] : [];
-        inputs = [OrtValue.CreateTensorValueFromMemory(images, [batch, 3, config.ImageSize, config.ImageSize])];
-        var features = OrtValue.CreateTensorValueFromMemory(Features, [batch, config.EmbedDim]);
-        outputNames = patchTokens ? [OnnxVisionEncoder.Features, OnnxVisionEncoder.PatchTokens] : [OnnxVisionEncoder.Features];
-        outputs = patchTokens ? [features, OrtValue.CreateTensorValueFromMemory(PatchTokens, [batch, config.Patches, config.VisionWidth])] : [features];
+        Features = results[0].Values;
+        PatchTokens = results.Length > 1 ? results[1].Values : [];
+        outputNames = [.. results.Select(result => result.Name)];
+        outputs = [.. results.Select(result => OrtValue.CreateTensorValueFromMemory(result.Values, result.Shape))];
     }
 
     public float[] Features { get; }
 
     public float[] PatchTokens { get; }
 
-    public void Run() => session.Run(options, [OnnxVisionEncoder.Images], inputs, outputNames, outputs);
+    /// <summary>The image tower on images [B, 3, S, S].</summary>
+    public static OrtSide Image(ClipConfig config, ClipWeights weights, float[] images, int batch, int threads, bool patchTokens)
+    {
+        (string, float[], long[]) features = (OnnxVisionEncoder.Features, new float[batch * config.EmbedDim], [batch, config.EmbedDim]);
+        (string, float[], long[]) tokens = (OnnxVisionEncoder.PatchTokens, new float[batch * config.Patches * config.VisionWidth], [batch, config.Patches, config.VisionWidth]);
+        return new(graph => new OnnxVisionEncoder(graph, config, weights, batch).Build(patchTokens), threads, OnnxVisionEncoder.Images,
+            OrtValue.CreateTensorValueFromMemory(images, [batch, 3, config.ImageSize, config.ImageSize]), patchTokens ? [features, tokens] : [features]);
+    }
+
+    /// <summary>The text tower on rows of ids, each of the context's length.</summary>
+    public static OrtSide Text(ClipConfig config, ClipWeights weights, int[][] rows, int threads)
+        => new(graph => new OnnxTextEncoder(graph, config, weights, rows.Length).Build(), threads, OnnxTextEncoder.Tokens,
+            OrtValue.CreateTensorValueFromMemory(rows.SelectMany(ids => ids).ToArray(), [rows.Length, config.ContextLength]),
+            (OnnxTextEncoder.Features, new float[rows.Length * config.EmbedDim], [rows.Length, config.EmbedDim]));
+
+    public void Run() => session.Run(options, inputNames, inputs, outputNames, outputs);
 
     public void Dispose()
     {
@@ -57,10 +73,10 @@ internal sealed class OrtSide : IEncoderSide
         folder.Delete(recursive: true);
     }
 
-    private string Write(ClipConfig config, ClipWeights weights, int batch, bool patchTokens)
+    private string Write(Action<OnnxGraph> build)
     {
         using var graph = new OnnxGraph(folder.FullName);
-        new OnnxVisionEncoder(graph, config, weights, batch).Build(patchTokens);
+        build(graph);
         return graph.Save();
     }
 }

@@ -6,14 +6,14 @@ using AnoPLe.Gpu.Weights;
 namespace AnoPLe.Gpu.Benchmarks.Ort;
 
 /// <summary>The library's vision tower on the CPU backend; the copies in and out are part of a run.</summary>
-internal sealed class OurSide : IEncoderSide
+internal sealed class OurImageSide : IEncoderSide
 {
     private readonly CpuBackend backend;
     private readonly VisionEncoder encoder;
     private readonly VisionActivations activations;
     private readonly float[] images;
 
-    public OurSide(ClipWeights weights, float[] images, int batch, int threads, bool patchTokens)
+    public OurImageSide(ClipWeights weights, float[] images, int batch, int threads, bool patchTokens)
     {
         this.images = images;
         backend = new CpuBackend(threads);
