@@ -1,4 +1,5 @@
 using AnoPLe.Gpu.Benchmarks.Cold;
+using AnoPLe.Gpu.Benchmarks.Features;
 using AnoPLe.Gpu.Benchmarks.Ladder;
 using AnoPLe.Gpu.Benchmarks.Model;
 using AnoPLe.Gpu.Benchmarks.Ort;
@@ -6,7 +7,7 @@ using BenchmarkDotNet.Running;
 
 namespace AnoPLe.Gpu.Benchmarks;
 
-/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step and ladder.</summary>
+/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step, ladder and features.</summary>
 internal static class Program
 {
     // The measured process of compare-cold loads nothing of what the other commands need.
@@ -23,6 +24,8 @@ internal static class Program
             return await TrainStepCommand.Run(trainRest);
         if (args is ["ladder", .. var ladderRest])
             return await LadderCommand.Run(ladderRest);
+        if (args is ["features", .. var featuresRest])
+            return await FeaturesCommand.Run(featuresRest);
         var summaries = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
     }

@@ -4,6 +4,7 @@ import torch
 
 from captions import caption
 from dataset import NORMAL, PATCH
+from descriptors import Descriptors
 from fields import SIZE
 from model import GRID, to_patches
 
@@ -14,6 +15,7 @@ JUDGED = GOOD + BAD
 class Batches:
     def __init__(self, shards, tokenizer, seed):
         self.shards, self.tokenizer, self.rng = shards, tokenizer, np.random.default_rng(seed)
+        self.describe = Descriptors(torch.from_numpy(shards.pixels[:200, 0]).float() / 255)
         words = {t for product, names in zip(shards.products, shards.defects) for name in {None, *names} for _ in range(60)
                  for t in tokenizer(caption(self.rng, product, name))}
         self.vocabulary = sorted(words)
@@ -27,7 +29,7 @@ class Batches:
 
     def next(self, products, side, margin):
         """Episodes: queries are windows of `side` patches, what is remembered are windows larger by `margin` on every side, where the image has them.
-        Gives remembered (per product: patches [SHOTS, n, 3 p p], places), judged (patches [products * (GOOD + BAD), side^2, 3 p p], places), covered
+        Gives remembered (per product: patches [SHOTS, n, 3 p p], places, descriptors), judged (the same with [products * JUDGED, side^2, ...]), covered
         [products, GOOD + BAD, side^2] in pixels, whether each judged image shows a defect, its caption, and a caption of either state per product."""
         remembered, judged, covered, texts, good, bad = [], [], [], [], [], []
         for k in self.rng.choice(len(self.shards.products), products, replace=False):
@@ -62,12 +64,13 @@ class Batches:
         return bank, query, torch.from_numpy(np.ascontiguousarray(covered)).flatten(1).int(), names
 
     def _cut(self, k, images, y, x, side, turns, flip, change):
-        """Patches of the windows and their places in the grid. Pixels turn, places do not: the model shall not mind."""
+        """Patches of the windows, their places in the grid and their descriptors. Pixels turn, places do not: the model shall not mind."""
         pixels = self.shards.pixels[k, images, y * PATCH:(y + side) * PATCH, x * PATCH:(x + side) * PATCH]
         pixels = np.rot90(pixels, turns, (1, 2))
         pixels = pixels[:, :, ::-1] if flip else pixels
         at = ((y + torch.arange(side))[:, None] * GRID + x + torch.arange(side)).flatten()
-        return to_patches(change(torch.from_numpy(np.ascontiguousarray(pixels)).float() / 255)), at.expand(len(images), -1)
+        pixels = change(torch.from_numpy(np.ascontiguousarray(pixels)).float() / 255)
+        return to_patches(pixels), at.expand(len(images), -1), self.describe(pixels)
 
     def _window(self, covered, side):
         """A window of `side` patches that shows a defect more often than chance would."""

@@ -3,6 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from batches import JUDGED
+from descriptors import UNIT
 
 COVERED = 20  # pixels of a patch from which it counts as defective; between 1 and this it does not count at all
 
@@ -25,6 +26,22 @@ def distances(banks, queries, products):
         nearest = torch.stack([(q @ F.normalize(bank[tap].flatten(0, 1), dim=-1).T).max(-1).values for q, bank in zip(unit, banks)])
         total = total + (1 - nearest.view(products, JUDGED, -1)) / 2
     return total / len(queries)
+
+
+def likeness(banks, queries, described, products):
+    """Distances between judged and remembered patches as the descriptors have them: the chord between two unit features against the descriptors' distance,
+    bent so that both end at 2. banks, queries as in `distances`; described: descriptors of the banks (one per product) and of the queries."""
+    total = 0
+    bank_words, query_words = described
+    for k in range(products):
+        pick = torch.randperm(query_words.shape[1] * JUDGED)[:96]
+        words = query_words.reshape(products, -1, query_words.shape[-1])[k, pick]
+        target = 2 * torch.tanh(torch.cdist(words, bank_words[k].flatten(0, 1)) / (2 * UNIT))
+        for tap, query in enumerate(queries):
+            a = F.normalize(query.reshape(products, -1, query.shape[-1])[k, pick], dim=-1)
+            cosine = a @ F.normalize(banks[k][tap].flatten(0, 1), dim=-1).T
+            total = total + ((2 - 2 * cosine).clamp(min=1e-4).sqrt() - target).square().mean()
+    return total / products / len(queries)
 
 
 def ranking(maps, covered):

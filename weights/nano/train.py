@@ -8,7 +8,7 @@ import torch
 
 from batches import JUDGED, SHOTS, Batches
 from dataset import Shards
-from losses import COVERED, contrastive, defects, dense, distances, ranking
+from losses import COVERED, contrastive, defects, dense, distances, likeness, ranking
 from model import GRID, IMAGE, TAPS, Clip, to_patches
 from tokenizer import Tokenizer
 from torch.nn.functional import normalize
@@ -61,8 +61,8 @@ def validate(model, shards):
 def remember(model, windows):
     """Patch tokens at the taps of each product's remembered windows; windows of one size pass together."""
     taps = [None] * len(windows)
-    for n in sorted({p.shape[1] for p, _ in windows}):
-        same = [k for k, (p, _) in enumerate(windows) if p.shape[1] == n]
+    for n in sorted({w[0].shape[1] for w in windows}):
+        same = [k for k, w in enumerate(windows) if w[0].shape[1] == n]
         _, found = model.visual(torch.cat([windows[k][0] for k in same]), torch.cat([windows[k][1] for k in same]), taps_only=True)
         for i, k in enumerate(same):
             taps[k] = [t[i * SHOTS:(i + 1) * SHOTS] for t in found]
@@ -70,7 +70,7 @@ def remember(model, windows):
 
 
 def losses(model, heads, batch, products, gain):
-    remembered, (patches, places), covered, (rows, ends), (state_rows, state_ends) = batch
+    remembered, (patches, places, words), covered, (rows, ends), (state_rows, state_ends) = batch
     banks = remember(model, remembered)
     embedded, taps = model.visual(patches, places)
     text = normalize(model.encode_text(rows, ends), dim=-1)
@@ -78,6 +78,7 @@ def losses(model, heads, batch, products, gain):
     which = torch.arange(products).repeat_interleave(JUDGED)
     bad = (covered >= COVERED).any(-1).flatten()
     return {
+        "likeness": likeness(banks, taps, ([w[2] for w in remembered], words), products),
         "memory": ranking(distances(banks, taps, products), covered),
         "defect": sum(defects(head(tap)[..., 0], covered.flatten(0, 1)) for head, tap in zip(heads, taps)) / len(taps),
         "clip": contrastive(normalize(embedded[:, 0], dim=-1), text, which, bad, model.logit_scale),
@@ -100,7 +101,7 @@ def main():
     others = [p for n, p in model.named_parameters() if not (p.ndim >= 2 and "embedding" not in n)] + [*heads.parameters(), gain]
     optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": args.decay}, {"params": others, "weight_decay": 0}], lr=args.rate, betas=(0.9, 0.98))
     average = {k: v.clone() for k, v in model.state_dict().items()}
-    weights, start, sums = {"memory": 1.0, "defect": 1.0, "clip": 0.2, "dense": 0.3}, time.time(), {}
+    weights, start, sums = {"likeness": 5.0, "memory": 0.5, "defect": 0.5, "clip": 0.2, "dense": 0.2}, time.time(), {}
     for step in range(args.steps):
         whole = step >= WHOLE * args.steps
         side, products = (GRID, args.batch_whole) if whole else (args.side, args.batch)

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Reflection;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace AnoPLe.Gpu.Kernels.Tests.Benchmarks;
@@ -12,8 +9,6 @@ namespace AnoPLe.Gpu.Kernels.Tests.Benchmarks;
 public sealed class LadderTests
 {
     private static readonly string[] Rungs = ["0", "0t", "1", "1t", "2", "2t", "3", "4", "5a", "5", "6", "6p", "6f", "7", "ort"];
-
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
     [Theory]
     [InlineData(1, 1, 1, null)]
@@ -67,28 +62,6 @@ public sealed class LadderTests
         Assert.Contains(culprit, errors, StringComparison.Ordinal);
     }
 
-    private static async Task<(int ExitCode, string Output, string Errors)> Ladder(string? switchedOff, params string[] arguments)
-    {
-        string root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
-        string host = Path.Combine(root, OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
-        // The build writes where it put the benchmarks into this assembly; see the project file.
-        string program = typeof(LadderTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "BenchmarksProgram").Value!;
-        var start = new ProcessStartInfo(host, [program, "ladder", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        if (switchedOff is not null)
-            start.Environment[$"DOTNET_{switchedOff}"] = "0";
-        using var child = Process.Start(start)!;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(Limit);
-        try
-        {
-            Task<string> output = child.StandardOutput.ReadToEndAsync(limit.Token), errors = child.StandardError.ReadToEndAsync(limit.Token);
-            await child.WaitForExitAsync(limit.Token);
-            return (child.ExitCode, await output, await errors);
-        }
-        catch (OperationCanceledException)
-        {
-            child.Kill(entireProcessTree: true);
-            throw;
-        }
-    }
+    private static Task<(int ExitCode, string Output, string Errors)> Ladder(string? switchedOff, params string[] arguments) =>
+        BenchmarksProcess.Run(switchedOff, ["ladder", .. arguments]);
 }
