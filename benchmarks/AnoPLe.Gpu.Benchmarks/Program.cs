@@ -3,11 +3,12 @@ using AnoPLe.Gpu.Benchmarks.Features;
 using AnoPLe.Gpu.Benchmarks.Ladder;
 using AnoPLe.Gpu.Benchmarks.Model;
 using AnoPLe.Gpu.Benchmarks.Ort;
+using AnoPLe.Gpu.Benchmarks.Ptx;
 using BenchmarkDotNet.Running;
 
 namespace AnoPLe.Gpu.Benchmarks;
 
-/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step, ladder and features.</summary>
+/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step, ladder, features and ptx.</summary>
 internal static class Program
 {
     // The measured process of compare-cold loads nothing of what the other commands need.
@@ -26,6 +27,8 @@ internal static class Program
             return await LadderCommand.Run(ladderRest);
         if (args is ["features", .. var featuresRest])
             return await FeaturesCommand.Run(featuresRest);
+        if (args is ["ptx", .. var ptxRest])
+            return await PtxCommand.Run(ptxRest);
         var summaries = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         return summaries.Any(summary => summary.HasCriticalValidationErrors || summary.Reports.Any(report => !report.Success)) ? 1 : 0;
     }

@@ -30,14 +30,17 @@ internal static class PtxCompiler
                arguments.Length == 0 ? method : method.MakeGenericMethod(arguments));
 
     /// <summary>The PTX of every kernel.</summary>
-    public static IReadOnlyList<PtxKernel> CompileAll()
+    public static IReadOnlyList<PtxKernel> CompileAll() => Compile(_ => true);
+
+    /// <summary>The PTX of the kernels whose name is wanted.</summary>
+    public static IReadOnlyList<PtxKernel> Compile(Predicate<string> wanted)
     {
         // A context needs a device of some kind; nothing runs on this one.
         using var context = Context.Create(builder => builder.CPU().EnableAlgorithms().EnableLocalBarrier().Optimize(OptimizationLevel.O2));
         using var ptx = new PTXBackend(context, new CudaCapabilityContext(CudaArchitecture.SM_80), CudaArchitecture.SM_80, CudaInstructionSet.ISA_70,
             null);
         List<PtxKernel> compiled = [];
-        foreach (var (name, hot, method) in Kernels())
+        foreach (var (name, hot, method) in Kernels().Where(kernel => wanted(kernel.Name)))
         {
             var kernel = (PTXCompiledKernel)ptx.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method), default);
             compiled.Add(new(name, hot, kernel.PTXAssembly));
