@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
@@ -14,9 +16,10 @@ public sealed class IlgpuBackend : Backend
     private long bytesHeld;
     private bool disposed;
 
-    private IlgpuBackend(DeviceInfo info, Device device)
+    private IlgpuBackend(DeviceInfo info, Device device, MatrixPrecision precision)
     {
         Device = info;
+        MatrixPrecision = precision;
         Accelerator = device.CreateAccelerator(IlgpuContext.Value);
         Stream = Accelerator.CreateStream();
         PatchEmbedding = new PatchEmbedding(this);
@@ -46,8 +49,9 @@ public sealed class IlgpuBackend : Backend
 
     /// <summary>Opens a device.</summary>
     /// <param name="id">"cuda:N", "opencl:N" or "simulator", as <see cref="Devices"/> lists them.</param>
-    /// <exception cref="DeviceException">There is no such device, or its driver refuses it.</exception>
-    public static IlgpuBackend Open(string id)
+    /// <param name="precision">What linear layers compute in. bf16 is a matter of tensor cores: CUDA devices from compute capability 8.0 on have them, and the simulator.</param>
+    /// <exception cref="DeviceException">There is no such device, its driver refuses it, or it cannot compute in that precision.</exception>
+    public static IlgpuBackend Open(string id, MatrixPrecision precision = MatrixPrecision.Fp32)
     {
         ArgumentNullException.ThrowIfNull(id);
         var found = All().FirstOrDefault(d => d.Info.Id == id);
@@ -57,9 +61,11 @@ public sealed class IlgpuBackend : Backend
                 "Choose one of these, or install the device's driver.");
         Require.That(found.Device.MaxNumThreadsPerGroup >= MinGroup,
             $"{id} ({found.Info.Name}) runs groups of {found.Device.MaxNumThreadsPerGroup} threads, the kernels need {MinGroup}. Use cpu.");
+        if (precision == MatrixPrecision.Bf16 && !HasTensorCores(found.Device))
+            throw new DeviceException($"{id} ({found.Info.Name}) has no tensor cores that compute in bf16. Use fp32, or a CUDA device of compute capability 8.0 or newer.");
         try
         {
-            return new IlgpuBackend(found.Info, found.Device);
+            return new IlgpuBackend(found.Info, found.Device, precision);
         }
         catch (Exception e) when (e is AcceleratorException or NotSupportedException)
         {
@@ -84,7 +90,10 @@ public sealed class IlgpuBackend : Backend
     public override DeviceInfo Device { get; }
 
     /// <inheritdoc/>
-    public override string Precision => "fp32";
+    public override string Precision => MatrixPrecision == MatrixPrecision.Bf16 ? "bf16 linear layers with fp32 sums, fp32 elsewhere" : "fp32";
+
+    /// <summary>What linear layers compute in.</summary>
+    public MatrixPrecision MatrixPrecision { get; }
 
     /// <inheritdoc/>
     public override Ops.PatchEmbedding PatchEmbedding { get; }
@@ -319,6 +328,13 @@ public sealed class IlgpuBackend : Backend
         Stream.Dispose();
         Accelerator.Dispose();
     }
+
+    private static bool HasTensorCores(Device device) => device switch
+    {
+        CudaDevice cuda => cuda.Architecture is { } architecture && architecture >= CudaArchitecture.SM_80,
+        CPUDevice simulator => simulator.WarpSize == 32,
+        _ => false,
+    };
 
     private static IReadOnlyList<(DeviceInfo Info, Device Device)> All()
     {

@@ -22,7 +22,7 @@ internal static class IlgpuContext
         MapLibraryNames();
         return Context.Create(builder =>
         {
-            builder.Optimize(OptimizationLevel.O2).EnableAlgorithms().EnableLocalBarrier();
+            builder.Optimize(OptimizationLevel.O2).EnableAlgorithms().EnableLocalBarrier().EnableTensorCores();
             // Warps of 32 as on NVIDIA; one multiprocessor, because more only add threads that compete for the same cores.
             builder.CPU(new CPUDevice(numThreadsPerWarp: 32, numWarpsPerMultiprocessor: 8, numMultiprocessors: 1));
             TryAdd(() => builder.Cuda());

@@ -13,4 +13,7 @@ internal sealed class KernelAttribute(params Type[] typeArguments) : Attribute
 
     /// <summary>Whether most of the time goes here: such a kernel must keep everything in registers and shared memory.</summary>
     public bool Hot { get; init; }
+
+    /// <summary>Whether it computes on tensor cores: it then runs on CUDA devices that have them and on the simulator.</summary>
+    public bool Tensor { get; init; }
 }

@@ -25,10 +25,15 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
     private readonly Launch?[] launchers = new Launch?[9];
     private readonly Repack repack = new(backend);
     private readonly LinearGradients gradients = new(backend);
+    private readonly TensorLinear? tensorCores = backend.MatrixPrecision == MatrixPrecision.Bf16 ? new(backend) : null;
 
     protected override Ops.PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
         Ops.WeightLayout layout)
-        => new PackedWeights(backend, name, weight, bias, outFeatures, inFeatures, layout);
+    {
+        var packed = new PackedWeights(backend, name, weight, bias, outFeatures, inFeatures, layout);
+        tensorCores?.Round(packed);
+        return packed;
+    }
 
     protected override void ForwardCore(Tensor y, Tensor x, Ops.PackedLinear weight, Ops.Activation activation, bool accumulate)
     {
@@ -36,6 +41,11 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
         int M = x.Rows, N = w.OutFeatures, K = w.InFeatures;
         var x4 = x.Quads(backend, K, out bool vectorIn);
         var y4 = y.Quads(backend, N, out bool vectorOut);
+        if (tensorCores is not null)
+        {
+            tensorCores.Forward(x.View(backend), x4, new() { M = M, K = K, Vector = vectorIn ? 1 : 0 }, w, y.View(backend), new() { N = N, Accumulate = accumulate ? 1 : 0 }, activation);
+            return;
+        }
         int side = TileChoice.Side(backend.Accelerator, M, N);
         Launcher(side, activation)(backend.Stream, TileChoice.Config(side, M, N), x.View(backend), x4,
             new() { M = M, K = K, Vector = vectorIn ? 1 : 0 }, w.Matrix, w.Bias, y.View(backend), y4,
@@ -43,7 +53,10 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
     }
 
     protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
-        => repack.Run(Views.Of(target, backend), weight, bias, layout);
+    {
+        repack.Run(Views.Of(target, backend), weight, bias, layout);
+        tensorCores?.Round(Views.Of(target, backend));
+    }
 
     protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => gradients.AddProduct(c, a, b);
 

@@ -7,6 +7,7 @@ namespace AnoPLe.Gpu.Kernels.Ilgpu;
 internal sealed class PackedWeights : Ops.PackedLinear
 {
     private readonly MemoryBuffer1D<float, Stride1D.Dense> buffer;
+    private readonly MemoryBuffer1D<float, Stride1D.Dense>? rounded;
 
     /// <summary>Copies the weights to the device.</summary>
     public PackedWeights(IlgpuBackend backend, string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
@@ -29,7 +30,16 @@ internal sealed class PackedWeights : Ops.PackedLinear
         BiasStart = inner * PaddedColumns;
         Matrix = ((View)buffer.View).SubView(0, inner * PaddedColumns).Cast<F4>();
         Bias = ((View)buffer.View).SubView(inner * PaddedColumns, PaddedColumns).Cast<F4>();
+        PaddedInner = inner;
+        if (backend.MatrixPrecision == MatrixPrecision.Bf16)
+            rounded = backend.AllocateBuffer(name, TensorLinear.RoundedWords(this));
     }
+
+    /// <summary>Inner dimension with its padding.</summary>
+    public int PaddedInner { get; }
+
+    /// <summary>The same in bf16 for <see cref="TensorLinear"/>, pairs along the inner dimension; there on a backend that computes in bf16.</summary>
+    public ArrayView<uint> Rounded => ((View)rounded!.View).Cast<uint>();
 
     /// <summary>Matrix and bias as floats.</summary>
     public View Values => buffer.View;
@@ -53,7 +63,11 @@ internal sealed class PackedWeights : Ops.PackedLinear
     protected override void Dispose(bool disposing)
     {
         if (disposing && !IsDisposed)
+        {
             ((IlgpuBackend)Backend).Free(buffer);
+            if (rounded is not null)
+                ((IlgpuBackend)Backend).Free(rounded);
+        }
         IsDisposed = true;
     }
 

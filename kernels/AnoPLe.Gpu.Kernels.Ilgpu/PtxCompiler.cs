@@ -9,8 +9,9 @@ namespace AnoPLe.Gpu.Kernels.Ilgpu;
 /// <summary>One kernel as CUDA's driver would receive it.</summary>
 /// <param name="Name">Operation, kernel and type arguments.</param>
 /// <param name="Hot">Whether it is marked as one in which most of the time is spent.</param>
+/// <param name="Tensor">Whether it computes on tensor cores.</param>
 /// <param name="Ptx">The PTX assembly text.</param>
-internal sealed record PtxKernel(string Name, bool Hot, string Ptx);
+internal sealed record PtxKernel(string Name, bool Hot, bool Tensor, string Ptx);
 
 /// <summary>
 /// Compiles kernels to PTX for sm_80, the newest architecture that ILGPU emits, without a GPU or a driver. It uses a context of its own,
@@ -21,12 +22,12 @@ internal static class PtxCompiler
     private const BindingFlags AnyStatic = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
 
     /// <summary>Every kernel of this assembly, found by <see cref="KernelAttribute"/>, in order of name.</summary>
-    public static IEnumerable<(string Name, bool Hot, MethodInfo Method)> Kernels()
+    public static IEnumerable<(string Name, bool Hot, bool Tensor, MethodInfo Method)> Kernels()
         => from type in typeof(PtxCompiler).Assembly.GetTypes().OrderBy(t => t.Name, StringComparer.Ordinal)
            from method in type.GetMethods(AnyStatic).OrderBy(m => m.Name, StringComparer.Ordinal)
            from kernel in method.GetCustomAttributes<KernelAttribute>()
            let arguments = kernel.TypeArguments
-           select ($"{type.Name}.{method.Name}{(arguments.Length == 0 ? "" : $"<{string.Join(", ", arguments.Select(a => a.Name))}>")}", kernel.Hot,
+           select ($"{type.Name}.{method.Name}{(arguments.Length == 0 ? "" : $"<{string.Join(", ", arguments.Select(a => a.Name))}>")}", kernel.Hot, kernel.Tensor,
                arguments.Length == 0 ? method : method.MakeGenericMethod(arguments));
 
     /// <summary>The PTX of every kernel.</summary>
@@ -36,14 +37,14 @@ internal static class PtxCompiler
     public static IReadOnlyList<PtxKernel> Compile(Predicate<string> wanted)
     {
         // A context needs a device of some kind; nothing runs on this one.
-        using var context = Context.Create(builder => builder.CPU().EnableAlgorithms().EnableLocalBarrier().Optimize(OptimizationLevel.O2));
+        using var context = Context.Create(builder => builder.CPU().EnableAlgorithms().EnableLocalBarrier().EnableTensorCores().Optimize(OptimizationLevel.O2));
         using var ptx = new PTXBackend(context, new CudaCapabilityContext(CudaArchitecture.SM_80), CudaArchitecture.SM_80, CudaInstructionSet.ISA_70,
             null);
         List<PtxKernel> compiled = [];
-        foreach (var (name, hot, method) in Kernels().Where(kernel => wanted(kernel.Name)))
+        foreach (var (name, hot, tensor, method) in Kernels().Where(kernel => wanted(kernel.Name)))
         {
             var kernel = (PTXCompiledKernel)ptx.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method), default);
-            compiled.Add(new(name, hot, kernel.PTXAssembly));
+            compiled.Add(new(name, hot, tensor, kernel.PTXAssembly));
         }
         return compiled;
     }

@@ -11,7 +11,9 @@ public sealed class PtxTests
 
     public static TheoryData<string> All => [.. PtxCompiler.Kernels().Select(k => k.Name)];
 
-    public static TheoryData<string> Hot => [.. PtxCompiler.Kernels().Where(k => k.Hot).Select(k => k.Name)];
+    public static TheoryData<string> Hot => [.. PtxCompiler.Kernels().Where(k => k.Hot && !k.Tensor).Select(k => k.Name)];
+
+    public static TheoryData<string> Tensor => [.. PtxCompiler.Kernels().Where(k => k.Tensor).Select(k => k.Name)];
 
     [Theory, MemberData(nameof(All))]
     public void Kernel_compiles_for_sm_80_without_calls(string kernel)
@@ -32,6 +34,21 @@ public sealed class PtxTests
         Assert.Contains("ld.global.v4.f32", ptx, StringComparison.Ordinal);
         Assert.Contains("ld.shared.v4.f32", ptx, StringComparison.Ordinal);
         Assert.DoesNotContain("ld.shared.f32\t", Between(ptx, "bar.sync", "bar.sync"), StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Tensor))]
+    public void Tensor_core_kernel_multiplies_matrices_and_copies_past_the_registers(string kernel)
+    {
+        string ptx = Ptx(kernel);
+        Assert.DoesNotContain(".local", ptx, StringComparison.Ordinal);
+        // Two halves of a slice, each of 4 x 4 fragments, from 6 loads.
+        Assert.Equal(32, Count(ptx, "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"));
+        Assert.Equal(12, Count(ptx, "ldmatrix.sync.aligned.m8n8.x4.shared.b16"));
+        Assert.Contains("cp.async.cg.shared.global", ptx, StringComparison.Ordinal);
+        Assert.Contains("cp.async.wait_group 1", ptx, StringComparison.Ordinal);
+        Assert.Contains("cvt.rn.bf16x2.f32", ptx, StringComparison.Ordinal);
+        Assert.Contains("ld.global.v4.f32", ptx, StringComparison.Ordinal);
+        Assert.Matches(@"st\.shared\.v4\.[bu]32", ptx);
     }
 
     [Fact]
@@ -56,6 +73,8 @@ public sealed class PtxTests
     }
 
     private static string Ptx(string kernel) => Compiled.Value.Single(k => k.Name == kernel).Ptx;
+
+    private static int Count(string text, string part) => text.Split(part).Length - 1;
 
     private static string Between(string text, string from, string to)
     {

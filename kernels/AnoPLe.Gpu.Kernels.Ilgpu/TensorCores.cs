@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using ILGPU.IR.Intrinsics;
+
+namespace AnoPLe.Gpu.Kernels.Ilgpu;
+
+/// <summary>Four 32-bit words, each a pair of bf16: what one thread holds of a 16 x 16 fragment of the left factor.</summary>
+internal struct U4
+{
+    public uint X, Y, Z, W;
+}
+
+/// <summary>
+/// NVIDIA's tensor cores and what feeds them, as functions of a warp: every thread of it calls them together. On CUDA each becomes one
+/// instruction (sm_80; <see cref="TensorCoresPtx"/> writes it), on the simulator its body does the same, exchanging the warp's values through a
+/// rented buffer, so the kernels are tested without a GPU. Other devices have no implementation: a kernel that uses them does not compile there.
+/// Source: PTX ISA, sections mma.sync, ldmatrix, cp.async and cvt.
+/// </summary>
+internal static class TensorCores
+{
+    private const int Lanes = 32, Words = 8;
+
+    private static readonly ConcurrentBag<int> Free = [];
+    private static readonly ConcurrentDictionary<int, uint[]> Exchange = new();
+    private static int rented;
+
+    /// <summary>
+    /// c + a b in fp32, for a of 16 x 16 and b of 16 x 8 in bf16 (mma.m16n8k16). Thread 4 g + t of the warp holds, as pairs along k: of a rows g (X, Z) and
+    /// g + 8 (Y, W) at k = 2 t (X, Y) and 2 t + 8 (Z, W); of b column g at k = 2 t (b0) and 2 t + 8 (b1); of c columns 2 t and 2 t + 1 of rows
+    /// g (X, Y) and g + 8 (Z, W).
+    /// </summary>
+    [IntrinsicImplementation]
+    public static F4 MultiplyAdd(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1)
+    {
+        int lane = Warp.LaneIdx, slot = Rent(lane), g = lane >> 2, t = lane & 3, own = lane * Words;
+        uint[] s = Exchange[slot];
+        s[own] = a0;
+        s[own + 1] = a1;
+        s[own + 2] = a2;
+        s[own + 3] = a3;
+        s[own + 4] = b0;
+        s[own + 5] = b1;
+        Warp.Barrier();
+        for (int k = 0; k < 4; k++)
+        {
+            int a = (4 * g + k) * Words, left = (8 * t + k) * Words + 4, right = (8 * t + 4 + k) * Words + 4;
+            c.X += Dot(s[a], s[left]) + Dot(s[a + 2], s[left + 1]);
+            c.Y += Dot(s[a], s[right]) + Dot(s[a + 2], s[right + 1]);
+            c.Z += Dot(s[a + 1], s[left]) + Dot(s[a + 3], s[left + 1]);
+            c.W += Dot(s[a + 1], s[right]) + Dot(s[a + 3], s[right + 1]);
+        }
+        Return(lane, slot);
+        return c;
+    }
+
+    /// <summary>
+    /// Four 8 x 8 matrices of bf16 from shared memory (ldmatrix.x4). Thread 8 m + r names the first word of row r of matrix m; thread 4 g + t gets
+    /// word t of row g of each.
+    /// </summary>
+    /// <param name="shared">Element 0 of the shared memory.</param>
+    /// <param name="word">First word of this thread's row, a multiple of 4.</param>
+    [IntrinsicImplementation]
+    public static U4 LoadMatrices(ref uint shared, int word)
+    {
+        int lane = Warp.LaneIdx, slot = Rent(lane), g = lane >> 2, t = lane & 3;
+        uint[] s = Exchange[slot];
+        s[lane] = (uint)word;
+        Warp.Barrier();
+        U4 result;
+        result.X = Unsafe.Add(ref shared, (int)s[g] + t);
+        result.Y = Unsafe.Add(ref shared, (int)s[8 + g] + t);
+        result.Z = Unsafe.Add(ref shared, (int)s[16 + g] + t);
+        result.W = Unsafe.Add(ref shared, (int)s[24 + g] + t);
+        Return(lane, slot);
+        return result;
+    }
+
+    /// <summary>Begins to copy 16 bytes from global to shared memory, past the registers (cp.async.cg). Both at multiples of 16 bytes.</summary>
+    [IntrinsicImplementation]
+    public static void CopyAsync(ref uint shared, int word, ref uint global, int from)
+    {
+        for (int i = 0; i < 4; i++)
+            Unsafe.Add(ref shared, word + i) = Unsafe.Add(ref global, from + i);
+    }
+
+    /// <summary>Ends a group of copies (cp.async.commit_group); it may be empty.</summary>
+    [IntrinsicImplementation]
+    public static void Commit()
+    {
+    }
+
+    /// <summary>Waits until this thread's copies are done, but for those of the last group (cp.async.wait_group 1).</summary>
+    [IntrinsicImplementation]
+    public static void WaitAllButOne()
+    {
+    }
+
+    /// <summary>Two floats as bf16, rounded to nearest, ties to even: low in the low half (cvt.rn.bf16x2.f32).</summary>
+    [IntrinsicImplementation]
+    public static uint Pack(float low, float high) => Round(low) | (Round(high) << 16);
+
+    /// <summary>A float's bf16, rounded to nearest, ties to even; NaN stays NaN.</summary>
+    internal static uint Round(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return float.IsNaN(value) ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    }
+
+    private static float Dot(uint a, uint b) => Low(a) * Low(b) + High(a) * High(b);
+
+    private static float Low(uint pair) => BitConverter.UInt32BitsToSingle(pair << 16);
+
+    private static float High(uint pair) => BitConverter.UInt32BitsToSingle(pair & 0xffff0000);
+
+    // The first thread rents a buffer for the warp. Warps of several groups and devices may be inside at once.
+    private static int Rent(int lane)
+    {
+        int slot = 0;
+        if (lane == 0 && !Free.TryTake(out slot))
+        {
+            slot = Interlocked.Increment(ref rented);
+            Exchange[slot] = new uint[Lanes * Words];
+        }
+        return Warp.Shuffle(slot, 0);
+    }
+
+    private static void Return(int lane, int slot)
+    {
+        Warp.Barrier();
+        if (lane == 0)
+            Free.Add(slot);
+    }
+}

@@ -1,0 +1,227 @@
+using System.Runtime.CompilerServices;
+
+namespace AnoPLe.Gpu.Kernels.Ilgpu;
+
+/// <summary>
+/// Linear's product on tensor cores: both factors rounded to bf16, sums in fp32. A group of 8 warps owns a tile of 128 x 128, a warp 64 x 32 of it. Slices of 32
+/// of the inner dimension pass through three stages of shared memory: the weights by asynchronous copies, the rows of x through registers, where
+/// they are rounded. Rows of 64 bytes are swizzled, so that neither the copies nor ldmatrix meet in a bank.
+/// </summary>
+internal sealed class TensorLinear(IlgpuBackend backend)
+{
+    /// <summary>Rows and columns of a tile.</summary>
+    public const int Side = 128;
+
+    /// <summary>Inner dimension of a slice; the weights are padded to a multiple of it.</summary>
+    public const int Slice = 32;
+
+    private const int RowWords = Slice / 2, FactorWords = Side * RowWords, StageWords = 2 * FactorWords, Stages = 3;
+
+    private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape);
+
+    private delegate void LaunchRound(AcceleratorStream stream, KernelConfig config, View matrix, ArrayView<uint> rounded, int inner, int columns, int roundedInner);
+
+    private readonly Launch?[] launchers = new Launch?[3];
+    private LaunchRound? round;
+
+    /// <summary>Words of the rounded copy of a packed matrix, [columns padded][inner padded to slices].</summary>
+    public static int RoundedWords(PackedWeights weights) => weights.PaddedColumns * TileChoice.Tiles(Slice, weights.InFeatures) * RowWords;
+
+    /// <summary>Rounds the packed matrix into its bf16 copy, transposed.</summary>
+    public void Round(PackedWeights weights)
+    {
+        round ??= backend.Load<LaunchRound>(nameof(Linear), RoundKernel);
+        int words = RoundedWords(weights);
+        round(backend.Stream, ElementGroups.Config(backend, words), weights.Values, weights.Rounded, weights.PaddedInner, weights.PaddedColumns,
+            TileChoice.Tiles(Slice, weights.InFeatures) * Slice);
+    }
+
+    /// <summary>y = act(x W^T + b), or y += x W^T + b.</summary>
+    public void Forward(View x, ArrayView<F4> x4, RowLayout layout, PackedWeights w, View y, ProductShape shape, Ops.Activation activation)
+    {
+        Launch launch = launchers[(int)activation] ??= activation switch
+        {
+            Ops.Activation.Gelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<Gelu>),
+            Ops.Activation.QuickGelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<QuickGelu>),
+            _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity>),
+        };
+        launch(backend.Stream, new(new Index2D(TileChoice.Tiles(Side, layout.M), TileChoice.Tiles(Side, shape.N)), new Index2D(256, 1)), x, x4, layout, w.Rounded,
+            w.Bias.Cast<float>(), y, shape);
+    }
+
+    // rounded[column][k / 2] = (w[k][column], w[k + 1][column]), zeros after the inner dimension.
+    [Kernel]
+    private static void RoundKernel(View matrix, ArrayView<uint> rounded, int inner, int columns, int roundedInner)
+    {
+        int i = ElementGroups.Element, words = roundedInner / 2;
+        if (i >= columns * words)
+            return;
+        int column = i / words, k = i % words * 2;
+        float low = k < inner ? matrix[k * columns + column] : 0f, high = k + 1 < inner ? matrix[(k + 1) * columns + column] : 0f;
+        rounded[i] = TensorCores.Pack(low, high);
+    }
+
+    /// <summary>Sums of 16 rows and 32 columns: four fragments.</summary>
+    private struct Strip
+    {
+        public F4 C0, C1, C2, C3;
+    }
+
+    /// <summary>Sums of a warp's 64 rows and 32 columns.</summary>
+    private struct WarpTile
+    {
+        public Strip S0, S1, S2, S3;
+    }
+
+    /// <summary>Sixteen values of one row of x on their way to shared memory.</summary>
+    private struct RowPart
+    {
+        public F4 A, B, C, D;
+    }
+
+    // Group (x, y) owns rows x*128 and columns y*128 on.
+    [Kernel(typeof(Identity), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), Hot = true, Tensor = true)]
+    private static void ForwardKernel<TEpilogue>(View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape)
+        where TEpilogue : struct, IEpilogue
+    {
+        var shared = SharedMemory.Allocate<uint>(Stages * StageWords);
+        int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5, row0 = Grid.IdxX * Side, column0 = Grid.IdxY * Side;
+        int slices = (layout.K + Slice - 1) / Slice, wordsPerColumn = slices * RowWords;
+        // A thread brings half a row of x and two chunks of the weights.
+        int partRow = thread >> 1, partK = (thread & 1) * 16, copyRow = thread >> 2, copyChunk = thread & 3;
+        int partWord = Swizzle(partRow, partK >> 3), partWord2 = Swizzle(partRow, (partK >> 3) + 1);
+        int copyWord = FactorWords + Swizzle(copyRow, copyChunk), copyWord2 = FactorWords + Swizzle(copyRow + 64, copyChunk);
+        int copyFrom = (column0 + copyRow) * wordsPerColumn + copyChunk * 4, copyFrom2 = copyFrom + 64 * wordsPerColumn;
+        // The warp's 64 rows and 32 columns, and where this thread's rows for ldmatrix begin.
+        int warpRow = (warp & 1) * 64, warpColumn = (warp >> 1) * 32;
+        int aRow = warpRow + (lane & 15), aChunk = lane >> 4, bRow = warpColumn + (lane & 7) + ((lane >> 4) << 3), bChunk = (lane >> 3) & 1;
+        int a0 = Swizzle(aRow, aChunk), a1 = Swizzle(aRow, aChunk + 2), b0 = FactorWords + Swizzle(bRow, bChunk), b1 = FactorWords + Swizzle(bRow, bChunk + 2);
+
+        WarpTile sums = default;
+        for (int slice = 0; slice < 2; slice++)
+        {
+            if (slice < slices)
+            {
+                TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord, ref w[0], copyFrom + slice * RowWords);
+                TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord2, ref w[0], copyFrom2 + slice * RowWords);
+                Store(shared, slice * StageWords, partWord, partWord2, LoadPart(x, x4, layout, row0 + partRow, slice * Slice + partK));
+            }
+            TensorCores.Commit();
+        }
+        int stage = 0, next = 2 * StageWords;
+        for (int slice = 0; slice < slices; slice++)
+        {
+            // After the barrier everyone's copies of this slice are there, and nobody reads the stage of the slice before, which is filled next.
+            TensorCores.WaitAllButOne();
+            Local.Barrier();
+            bool more = slice + 2 < slices;
+            RowPart part = default;
+            if (more)
+            {
+                TensorCores.CopyAsync(ref shared[0], next + copyWord, ref w[0], copyFrom + (slice + 2) * RowWords);
+                TensorCores.CopyAsync(ref shared[0], next + copyWord2, ref w[0], copyFrom2 + (slice + 2) * RowWords);
+                part = LoadPart(x, x4, layout, row0 + partRow, (slice + 2) * Slice + partK);
+            }
+            TensorCores.Commit();
+            sums = Multiply(sums, shared, stage + a0, stage + b0);
+            sums = Multiply(sums, shared, stage + a1, stage + b1);
+            if (more)
+                Store(shared, next, partWord, partWord2, part);
+            stage = stage == 2 * StageWords ? 0 : stage + StageWords;
+            next = next == 2 * StageWords ? 0 : next + StageWords;
+        }
+        int row = row0 + warpRow + (lane >> 2), column = column0 + warpColumn + (lane & 3) * 2;
+        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row, column, sums.S0);
+        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row + 16, column, sums.S1);
+        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row + 32, column, sums.S2);
+        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row + 48, column, sums.S3);
+    }
+
+    /// <summary>First word of a chunk of 16 bytes: row r's chunks lie in the order c xor (r / 2 mod 4).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Swizzle(int row, int chunk) => row * RowWords + ((chunk ^ ((row >> 1) & 3)) << 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static RowPart LoadPart(View x, ArrayView<F4> x4, RowLayout layout, int row, int k)
+    {
+        RowPart part;
+        part.A = MatrixRows.Load(x, x4, layout, row, k);
+        part.B = MatrixRows.Load(x, x4, layout, row, k + 4);
+        part.C = MatrixRows.Load(x, x4, layout, row, k + 8);
+        part.D = MatrixRows.Load(x, x4, layout, row, k + 12);
+        return part;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(ArrayView<uint> shared, int stage, int word, int word2, RowPart part)
+    {
+        var chunks = shared.Cast<U4>();
+        chunks[(stage + word) >> 2] = Round(part.A, part.B);
+        chunks[(stage + word2) >> 2] = Round(part.C, part.D);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static U4 Round(F4 a, F4 b)
+    {
+        U4 chunk;
+        chunk.X = TensorCores.Pack(a.X, a.Y);
+        chunk.Y = TensorCores.Pack(a.Z, a.W);
+        chunk.Z = TensorCores.Pack(b.X, b.Y);
+        chunk.W = TensorCores.Pack(b.Z, b.W);
+        return chunk;
+    }
+
+    // 16 of the inner dimension: two loads of the weights, four of x, sixteen matrix instructions.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static WarpTile Multiply(WarpTile sums, ArrayView<uint> shared, int a, int b)
+    {
+        U4 left = TensorCores.LoadMatrices(ref shared[0], b), right = TensorCores.LoadMatrices(ref shared[0], b + 16 * RowWords);
+        sums.S0 = Multiply(sums.S0, TensorCores.LoadMatrices(ref shared[0], a), left, right);
+        sums.S1 = Multiply(sums.S1, TensorCores.LoadMatrices(ref shared[0], a + 16 * RowWords), left, right);
+        sums.S2 = Multiply(sums.S2, TensorCores.LoadMatrices(ref shared[0], a + 32 * RowWords), left, right);
+        sums.S3 = Multiply(sums.S3, TensorCores.LoadMatrices(ref shared[0], a + 48 * RowWords), left, right);
+        return sums;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Strip Multiply(Strip s, U4 a, U4 left, U4 right)
+    {
+        s.C0 = TensorCores.MultiplyAdd(s.C0, a.X, a.Y, a.Z, a.W, left.X, left.Y);
+        s.C1 = TensorCores.MultiplyAdd(s.C1, a.X, a.Y, a.Z, a.W, left.Z, left.W);
+        s.C2 = TensorCores.MultiplyAdd(s.C2, a.X, a.Y, a.Z, a.W, right.X, right.Y);
+        s.C3 = TensorCores.MultiplyAdd(s.C3, a.X, a.Y, a.Z, a.W, right.Z, right.W);
+        return s;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreStrip<TEpilogue>(View y, View bias, int rows, ProductShape shape, int row, int column, Strip s)
+        where TEpilogue : struct, IEpilogue
+    {
+        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column, s.C0);
+        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column + 8, s.C1);
+        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column + 16, s.C2);
+        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column + 24, s.C3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFragment<TEpilogue>(View y, View bias, int rows, ProductShape shape, int row, int column, F4 c)
+        where TEpilogue : struct, IEpilogue
+    {
+        float left = bias[column], right = bias[column + 1];
+        if (row < rows)
+            StorePair(y, shape, row * shape.N, column, TEpilogue.Apply(c.X + left), TEpilogue.Apply(c.Y + right));
+        if (row + 8 < rows)
+            StorePair(y, shape, (row + 8) * shape.N, column, TEpilogue.Apply(c.Z + left), TEpilogue.Apply(c.W + right));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePair(View y, ProductShape shape, int start, int column, float left, float right)
+    {
+        if (column < shape.N)
+            y[start + column] = shape.Accumulate != 0 ? y[start + column] + left : left;
+        if (column + 1 < shape.N)
+            y[start + column + 1] = shape.Accumulate != 0 ? y[start + column + 1] + right : right;
+    }
+}

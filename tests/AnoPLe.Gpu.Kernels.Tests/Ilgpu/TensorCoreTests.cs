@@ -1,0 +1,111 @@
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Ops;
+using AnoPLe.Gpu.Kernels.Ilgpu;
+using AnoPLe.Gpu.Kernels.Tests.References;
+
+namespace AnoPLe.Gpu.Kernels.Tests.Ilgpu;
+
+/// <summary>
+/// The bf16 product on the simulator, whose warps of 32 emulate the tensor cores' instructions; on a GPU it has not run. The reference rounds
+/// both factors to bf16 as well, so what remains is fp32 rounding of sums in another order.
+/// </summary>
+public sealed class TensorCoreTests
+{
+    [Theory]
+    [InlineData(1, 1, 1, Activation.None, true)]
+    [InlineData(3, 130, 7, Activation.None, false)] // two tiles along the columns, rows that are no multiple of 16 bytes
+    [InlineData(131, 5, 40, Activation.Gelu, true)] // two tiles along the rows, a slice and a part of one
+    [InlineData(17, 33, 96, Activation.QuickGelu, false)] // three slices: every stage once
+    [InlineData(20, 24, 161, Activation.None, true)] // six slices: stages are reused
+    public void Linear_agrees_with_the_reference(int rows, int outFeatures, int inFeatures, Activation activation, bool hasBias)
+    {
+        using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
+        var random = new Random(rows + outFeatures);
+        float[] x = Values(random, rows * inFeatures), w = Values(random, outFeatures * inFeatures), bias = hasBias ? Values(random, outFeatures) : [], old = Values(random, rows * outFeatures);
+        using PackedLinear packed = backend.Linear.Pack("w", w, bias, outFeatures, inFeatures);
+        using Tensor tx = backend.Upload("x", new(rows, inFeatures), x), ty = backend.Upload("y", new(rows, outFeatures), old);
+        backend.Linear.Forward(ty, tx, packed, activation);
+        Check(backend.Download(ty), x, w, bias, null, rows, outFeatures, inFeatures, activation);
+        if (activation != Activation.None)
+            return;
+        backend.Write(ty, old);
+        backend.Linear.Forward(ty, tx, packed, accumulate: true);
+        Check(backend.Download(ty), x, w, bias, old, rows, outFeatures, inFeatures, activation);
+    }
+
+    [Fact]
+    public void Repacked_weights_are_rounded_again()
+    {
+        using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
+        var random = new Random(5);
+        float[] x = Values(random, 3 * 9), w = Values(random, 4 * 9);
+        using PackedLinear packed = backend.Linear.Pack("w", new float[w.Length], [], 4, 9);
+        using Tensor tw = backend.Upload("w", new(4, 9), w), tx = backend.Upload("x", new(3, 9), x), ty = backend.Allocate("y", new(3, 4));
+        backend.Linear.Repack(packed, tw);
+        backend.Linear.Forward(ty, tx, packed);
+        Check(backend.Download(ty), x, w, [], null, 3, 4, 9, Activation.None);
+    }
+
+    [Theory]
+    [InlineData(1f, 0x3f80u)]
+    [InlineData(1.00390625f, 0x3f80u)] // a tie goes to the even neighbour, below
+    [InlineData(1.01171875f, 0x3f82u)] // and above
+    [InlineData(-2.5f, 0xc020u)]
+    [InlineData(3.4e38f, 0x7f80u)] // beyond the largest
+    [InlineData(1e-45f, 0u)]
+    [InlineData(float.NaN, 0x7fffu)]
+    public void Rounding_is_to_nearest_even(float value, uint expected) => Assert.Equal(expected, TensorCores.Round(value));
+
+    [Fact]
+    public void Two_backends_at_once_do_not_mix_their_warps()
+    {
+        var results = new float[2][];
+        Parallel.For(0, 2, i =>
+        {
+            using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
+            var random = new Random(i);
+            float[] x = Values(random, 20 * 40), w = Values(random, 24 * 40);
+            using PackedLinear packed = backend.Linear.Pack("w", w, [], 24, 40);
+            using Tensor tx = backend.Upload("x", new(20, 40), x), ty = backend.Allocate("y", new(20, 24));
+            backend.Linear.Forward(ty, tx, packed);
+            results[i] = backend.Download(ty);
+            Check(results[i], x, w, [], null, 20, 24, 40, Activation.None);
+        });
+        Assert.NotEqual(results[0], results[1]);
+    }
+
+    [Fact]
+    public void A_device_without_tensor_cores_is_refused()
+    {
+        foreach (DeviceInfo device in IlgpuBackend.Devices().Where(device => device.Kind == DeviceKind.OpenCl))
+            Assert.Contains("Use fp32", Assert.Throws<DeviceException>(() => IlgpuBackend.Open(device.Id, MatrixPrecision.Bf16)).Message, StringComparison.Ordinal);
+        using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
+        Assert.Contains("bf16", backend.Precision, StringComparison.Ordinal);
+    }
+
+    private static void Check(float[] actual, float[] x, float[] w, float[] bias, float[]? old, int rows, int outFeatures, int inFeatures, Activation activation)
+    {
+        for (int r = 0; r < rows; r++)
+            for (int o = 0; o < outFeatures; o++)
+            {
+                double sum = bias.Length > 0 ? bias[o] : 0, size = Math.Abs(sum);
+                for (int k = 0; k < inFeatures; k++)
+                {
+                    double term = (double)Bf16(x[r * inFeatures + k]) * Bf16(w[o * inFeatures + k]);
+                    sum += term;
+                    size += Math.Abs(term);
+                }
+                double expected = activation switch
+                {
+                    Activation.Gelu => 0.5 * sum * (1 + SpecialFunctions.Erf(sum / Math.Sqrt(2))),
+                    Activation.QuickGelu => sum / (1 + Math.Exp(-1.702 * sum)),
+                    _ => sum,
+                } + (old?[r * outFeatures + o] ?? 0);
+                Assert.Equal(expected, actual[r * outFeatures + o], 1e-6 * (1 + size));
+            }
+    }
+
+    private static float Bf16(float value) => BitConverter.UInt32BitsToSingle(TensorCores.Round(value) << 16);
+
+    private static float[] Values(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1)];
+}
