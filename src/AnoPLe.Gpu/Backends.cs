@@ -7,7 +7,7 @@ namespace AnoPLe.Gpu;
 /// <summary>Devices of this machine, and backends on them. The only place that knows the kernel projects.</summary>
 public static class Backends
 {
-    /// <summary>Environment variable that overrides the automatic choice: "cpu", "cuda:0", "opencl:0", "simulator".</summary>
+    /// <summary>Environment variable that overrides the automatic choice: "cpu", "cuda:0", "cuda:0/bf16", "opencl:0", "simulator".</summary>
     public const string DeviceVariable = "ANOPLE_DEVICE";
 
     /// <summary>Every device, in the order of preference: CUDA, OpenCL GPUs, the processor, then what is only used when named.</summary>
@@ -17,39 +17,47 @@ public static class Backends
         return [.. all.OrderBy(Preference)];
     }
 
-    /// <summary>The best device: the one named by <see cref="DeviceVariable"/>, else CUDA, else an OpenCL GPU, else the processor.</summary>
+    /// <summary>The best device: the one named by <see cref="DeviceVariable"/>, else CUDA, else an OpenCL GPU, else the processor; in fp32 unless the name says otherwise.</summary>
     /// <param name="threads">Threads of the processor's backend; 0 for all that this process may use.</param>
-    /// <param name="precision">What linear layers compute in.</param>
-    /// <exception cref="DeviceException">The named device is not there, or the chosen one cannot be opened or compute in that precision.</exception>
-    public static Backend Auto(int threads = 0, MatrixPrecision precision = MatrixPrecision.Fp32)
-    {
-        if (Environment.GetEnvironmentVariable(DeviceVariable) is { Length: > 0 } named && !IsAuto(named))
-            return Open(named, threads, precision);
-        var best = Devices().First(device => device.IsGpu || device.Kind == DeviceKind.Cpu);
-        return Open(best.Id, threads, precision);
-    }
+    /// <exception cref="DeviceException">The named device is not there, or the chosen one cannot be opened.</exception>
+    public static Backend Auto(int threads = 0) => Open("auto", threads);
 
     /// <summary>Opens a device by name.</summary>
-    /// <param name="device">"auto", "cpu", "cuda:0", "opencl:0" or "simulator".</param>
+    /// <param name="device">
+    /// "auto", "cpu", "cuda:0", "opencl:0" or "simulator". "/bf16" after it lets linear layers compute in bf16 with fp32 sums, on tensor cores: CUDA devices of compute
+    /// capability 8.0 or newer, and the simulator. "/fp32" is the default. No device falls back to another precision.
+    /// </param>
     /// <param name="threads">Threads of the processor's backend; 0 for all that this process may use.</param>
-    /// <param name="precision">What linear layers compute in. bf16 needs a CUDA device with tensor cores, or the simulator; no device falls back to another precision.</param>
     /// <exception cref="DeviceException">There is no such device, it cannot be opened, or it cannot compute in that precision. The message says what is there.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
-    public static Backend Open(string device, int threads = 0, MatrixPrecision precision = MatrixPrecision.Fp32)
+    public static Backend Open(string device, int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        string id = device.Trim().ToLowerInvariant();
-        return id switch
+        var (id, precision) = Parse(device);
+        if (IsAuto(id))
         {
-            _ when IsAuto(id) => Auto(threads, precision),
-            "cpu" => precision == MatrixPrecision.Fp32 ? new CpuBackend(threads)
-                : throw new DeviceException("The processor computes in fp32. Use fp32, or a CUDA device with tensor cores."),
-            _ when Devices().Any(d => d.Id == Numbered(id)) => IlgpuBackend.Open(Numbered(id), precision),
-            _ => throw new DeviceException(
-                $"There is no device '{device}' on this machine. Present: {string.Join(", ", Devices().Select(d => d.Id))}. " +
-                "Name one of these, or 'auto'; 'anople doctor' says what is missing for the others."),
-        };
+            if (Environment.GetEnvironmentVariable(DeviceVariable) is { Length: > 0 } named && !IsAuto(named))
+                (id, precision) = Parse(named);
+            else
+                id = Devices().First(found => found.IsGpu || found.Kind == DeviceKind.Cpu).Id;
+        }
+        if (id == "cpu")
+            return precision == MatrixPrecision.Fp32 ? new CpuBackend(threads)
+                : throw new DeviceException("The processor computes in fp32, not in bf16. Use cpu, or a CUDA device with tensor cores.");
+        if (Devices().Any(found => found.Id == Numbered(id)))
+            return IlgpuBackend.Open(Numbered(id), precision);
+        throw new DeviceException(
+            $"There is no device '{device}' on this machine. Present: {string.Join(", ", Devices().Select(d => d.Id))}. " +
+            "Name one of these, or 'auto'; 'anople doctor' says what is missing for the others.");
+    }
+
+    // "cuda:0/bf16" is a device and a precision.
+    private static (string Id, MatrixPrecision Precision) Parse(string device)
+    {
+        string id = device.Trim().ToLowerInvariant();
+        return id.EndsWith("/bf16", StringComparison.Ordinal) ? (id[..^5], MatrixPrecision.Bf16) : id.EndsWith("/fp32", StringComparison.Ordinal) ? (id[..^5], MatrixPrecision.Fp32)
+            : (id, MatrixPrecision.Fp32);
     }
 
     private static bool IsAuto(string device) => device.Trim() is "" || device.Trim().Equals("auto", StringComparison.OrdinalIgnoreCase);

@@ -31,7 +31,7 @@ internal sealed class SelfCheck(Backend backend)
     private const string Class = "metal nut";
 
     // Three blocks of fp32 sums in another order differ by about 1e-6; 16-bit inputs of matrix products by about 1e-2.
-    private double Limit => backend.Precision.Contains("fp32", StringComparison.OrdinalIgnoreCase) ? 1e-4 : 5e-2;
+    private double Limit => backend.Precision.StartsWith("fp32", StringComparison.OrdinalIgnoreCase) ? 1e-4 : 5e-2;
 
     /// <summary>What the device is compared with.</summary>
     public string ComparedWith => backend.Device.Kind == DeviceKind.Cpu ? "simulator" : "cpu";
