@@ -1,7 +1,5 @@
 using AnoPLe.Gpu.Clip;
-using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Datasets;
-using AnoPLe.Gpu.Imaging;
 using AnoPLe.Gpu.Metrics;
 using AnoPLe.Gpu.Weights;
 
