@@ -7,6 +7,9 @@ namespace AnoPLe.Gpu.Tests.Scoring;
 /// <summary>A detector whose linear layers compute in bf16 against the same in fp32.</summary>
 public sealed class PrecisionTests
 {
+    // A warp's instruction is dozens of waits between threads on the simulator, so there are few of them.
+    private static readonly ClipConfig Small = ClipConfig.Known["tiny"] with { VisionLayers = 2, TextLayers = 1 };
+
     [Fact]
     public void Scores_in_bf16_stay_within_a_hundredth()
     {
@@ -27,9 +30,9 @@ public sealed class PrecisionTests
     private static (float[] Scores, float[] Maps, string Precision) Score(string device)
     {
         using Backend backend = Backends.Open(device, threads: 1);
-        using ClipModel clip = ClipModel.Create(ClipWeights.Random(ClipConfig.Known["tiny"], 1), backend);
+        using ClipModel clip = ClipModel.Create(ClipWeights.Random(Small, 1), backend);
         using var detector = AnomalyDetector.Fit(clip, "part", DetectorFixture.Shots(1));
-        AnomalyResult[] results = [detector.Score(DetectorFixture.Normal(3)), detector.Score(DetectorFixture.Defective(20, 40, 8))];
+        AnomalyResult[] results = [detector.Score(DetectorFixture.Defective(20, 40, 8))];
         return ([.. results.Select(result => result.Score)], [.. results.SelectMany(result => result.Map.Values.ToArray())], backend.Precision);
     }
 }
