@@ -4,7 +4,7 @@
 #
 #   benchmarks/measure.sh                      everything, into benchmarks/results/MACHINE
 #   benchmarks/measure.sh --large              and the image towers of the larger public models: five minutes more, 8 GB of memory
-#   benchmarks/measure.sh --quick              the same commands on the smallest model, into a temporary folder: less than two minutes
+#   benchmarks/measure.sh --quick              the same commands on the smallest model, into a temporary folder: seconds
 #   --results DIR   another folder             --program DLL, --anople DLL   other builds; nothing is built then
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -11,6 +11,8 @@ public sealed class UsageTests
     [InlineData("demo --shots many", "--shots")]
     [InlineData("demo --seed -1", "--seed")]
     [InlineData("demo --threads -1", "--threads")]
+    [InlineData("demo --threads 1025", "0 to 1024")]
+    [InlineData("demo --device cuda:0/fp8", "--device")]
     [InlineData("demo extra", "extra")]
     [InlineData("fit a.png --class x --out y", "--weights")]
     [InlineData("fit a.png --weights w --out y", "--class")]

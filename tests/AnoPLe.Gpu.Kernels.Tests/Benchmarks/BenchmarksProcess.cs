@@ -9,14 +9,16 @@ internal static class BenchmarksProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
-        /// <summary>Runs it, with one of .NET's instruction sets switched off or none.</summary>
+    // The build writes where it put the benchmarks into this assembly; see the project file.
+    /// <summary>The program.</summary>
+    public static string Program { get; } = typeof(BenchmarksProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "BenchmarksProgram").Value!;
+
+    /// <summary>Runs it, with one of .NET's instruction sets switched off or none.</summary>
     public static async Task<(int ExitCode, string Output, string Errors)> Run(string? switchedOff, params string[] arguments)
     {
         string root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         string host = Path.Combine(root, OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
-        // The build writes where it put the benchmarks into this assembly; see the project file.
-        string program = typeof(BenchmarksProcess).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "BenchmarksProgram").Value!;
-        var start = new ProcessStartInfo(host, [program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(host, [Program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         if (switchedOff is not null)
             start.Environment[$"DOTNET_{switchedOff}"] = "0";
         using var child = Process.Start(start)!;

@@ -7,6 +7,7 @@ using AnoPLe.Gpu.Kernels.Tests.References;
 namespace AnoPLe.Gpu.Kernels.Tests.Cpu;
 
 /// <summary>The errors that the documentation of exp and the activations states, over dense sweeps, at every width (emulated where missing).</summary>
+[Trait("Backend", "cpu")]
 public sealed class ElementwiseTests
 {
     public static TheoryData<int> Widths => [512, 256, 128, 32];

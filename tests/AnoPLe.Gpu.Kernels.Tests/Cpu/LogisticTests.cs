@@ -6,6 +6,7 @@ using AnoPLe.Gpu.Kernels.Tests.References;
 namespace AnoPLe.Gpu.Kernels.Tests.Cpu;
 
 /// <summary>The errors that the documentation of sigmoid and softplus states, over dense sweeps, at every width (emulated where missing).</summary>
+[Trait("Backend", "cpu")]
 public sealed class LogisticTests
 {
     public static TheoryData<int> Widths => [512, 256, 128, 32];

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Xml.Linq;
+using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Ops;
 
 namespace AnoPLe.Gpu.Kernels.Tests.Cpu;
 
@@ -29,7 +31,8 @@ public sealed class SimdChildTests
             var assembly = XDocument.Load(report).Descendants("assembly").Single();
             Assert.Equal(0, (int)assembly.Attribute("failed")!);
             Assert.Equal(0, (int)assembly.Attribute("skipped")!);
-            Assert.True((int)assembly.Attribute("passed")! >= 40, $"Only {assembly.Attribute("passed")} tests ran: the filter no longer finds the CPU rows.");
+            string[] classes = [.. assembly.Descendants("test").Select(t => ((string)t.Attribute("type")!).Split('.')[^1]).Distinct()];
+            Assert.Empty(Operations.Select(operation => operation + "Tests").Append(nameof(ElementwiseTests)).Append(nameof(LogisticTests)).Except(classes));
 
             var described = assembly.Descendants("test").Single(t => (string?)t.Attribute("method") == nameof(VectorWidthTests.The_description_names_the_widest_vectors_switched_on));
             Assert.Contains(Expected(switchedOff), (string?)described.Element("output"), StringComparison.Ordinal);
@@ -39,6 +42,8 @@ public sealed class SimdChildTests
             File.Delete(report);
         }
     }
+
+    private static IEnumerable<string> Operations => typeof(Backend).GetProperties().Where(p => typeof(Operation).IsAssignableFrom(p.PropertyType)).Select(p => p.Name);
 
     private static string Expected(string switchedOff) => switchedOff switch
     {

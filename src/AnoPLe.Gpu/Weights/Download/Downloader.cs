@@ -137,7 +137,7 @@ public sealed class Downloader : IDisposable
         long bytes = stream.Length;
         if (entry.Bytes is { } expected && bytes != expected)
             throw Other(DownloadFailure.WrongSize, $"it has {bytes} bytes, expected {expected}");
-        string hash = FileHash.Of(stream, done => progress?.Report(new(DownloadStage.Checking, done, bytes, 0)), cancellation);
+        string hash = StreamHash.Compute(stream, done => progress?.Report(new(DownloadStage.Checking, done, bytes, 0)), cancellation);
         HashCheck check = HashVerdict.Of(hash, entry, record, recordPath, out string? problem);
         if (problem is not null)
             throw Other(DownloadFailure.WrongHash, problem);
