@@ -60,6 +60,7 @@ public sealed class QuickStartTests(SmallData data) : IDisposable
     {
         // README: RunQuickStart
         using var backend = Backends.Auto();
+        // ClipModel.Nano(backend) needs no file: the small model in the box.
         using var clip = ClipModel.Load("clip.safetensors", backend);
 
         // A few images of good parts are all it needs. Fitting remembers their patches: seconds.
