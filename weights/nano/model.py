@@ -142,3 +142,7 @@ def to_patches(images):
     b, h, w, _ = images.shape
     x = ((images - MEAN) / STD).view(b, h // PATCH, PATCH, w // PATCH, PATCH, 3)
     return x.permute(0, 1, 3, 5, 2, 4).reshape(b, (h // PATCH) * (w // PATCH), -1)
+
+    def load_full_state(self, state):
+        """What `full_state` gave."""
+        self.load_state_dict({**state, "token_embedding.weight": state["token_embedding.weight"][torch.tensor(self.vocabulary)]})

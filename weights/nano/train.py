@@ -31,6 +31,8 @@ def arguments():
     parser.add_argument("--decay", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", help="file of an earlier training to go on from")
+    parser.add_argument("--likeness", type=float, default=5.0, help="weight of the likeness loss")
     return parser.parse_args()
 
 
@@ -94,6 +96,8 @@ def main():
     held_out = Shards(args.cache, args.products, 50)
     held_out.products = held_out.products[:25]  # enough, and quick
     model = Clip(batches.vocabulary)
+    if args.start:
+        model.load_full_state(torch.load(args.start)["state_dict"])
     # Only for the training: linear readings of the taps, and the gain of the dense loss.
     heads = torch.nn.ModuleList([torch.nn.Sequential(torch.nn.LayerNorm(IMAGE["width"]), torch.nn.Linear(IMAGE["width"], 1)) for _ in TAPS])
     gain = torch.nn.Parameter(torch.tensor(2.0))
@@ -101,7 +105,7 @@ def main():
     others = [p for n, p in model.named_parameters() if not (p.ndim >= 2 and "embedding" not in n)] + [*heads.parameters(), gain]
     optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": args.decay}, {"params": others, "weight_decay": 0}], lr=args.rate, betas=(0.9, 0.98))
     average = {k: v.clone() for k, v in model.state_dict().items()}
-    weights, start, sums = {"likeness": 5.0, "memory": 0.5, "defect": 0.5, "clip": 0.2, "dense": 0.2}, time.time(), {}
+    weights, start, sums = {"likeness": args.likeness, "memory": 0.5, "defect": 0.5, "clip": 0.2, "dense": 0.2}, time.time(), {}
     for step in range(args.steps):
         whole = step >= WHOLE * args.steps
         side, products = (GRID, args.batch_whole) if whole else (args.side, args.batch)
