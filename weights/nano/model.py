@@ -136,13 +136,13 @@ class Clip(nn.Module):
         table[torch.tensor(self.vocabulary)] = state["token_embedding.weight"]
         return {**state, "token_embedding.weight": table}
 
+    def load_full_state(self, state):
+        """What `full_state` gave."""
+        self.load_state_dict({**state, "token_embedding.weight": state["token_embedding.weight"][torch.tensor(self.vocabulary)]})
+
 
 def to_patches(images):
     """[B, h, w, 3] floats in 0..1 to normalised patches [B, n, 3 p p]."""
     b, h, w, _ = images.shape
     x = ((images - MEAN) / STD).view(b, h // PATCH, PATCH, w // PATCH, PATCH, 3)
     return x.permute(0, 1, 3, 5, 2, 4).reshape(b, (h // PATCH) * (w // PATCH), -1)
-
-    def load_full_state(self, state):
-        """What `full_state` gave."""
-        self.load_state_dict({**state, "token_embedding.weight": state["token_embedding.weight"][torch.tensor(self.vocabulary)]})

@@ -54,11 +54,23 @@ internal static unsafe class Gemm<V, O>
     public static int PanelColumns => MicroKernels<V, O>.Columns;
 
     /// <summary>Floats of scratch that <see cref="Block"/> needs for a block of rows.</summary>
-    public static long ScratchSize(in Product p, int rows) =>
-        NeedsCopy(p) ? (long)Math.Min(rows, RowBlock + MicroKernels<V, O>.MaxRows) * (Math.Min(p.K, DepthBlock) + Stagger) : 0;
+    public static long ScratchSize(in Product p, int rows, bool keepsCopy)
+    {
+        int parts = (p.K + DepthBlock - 1) / DepthBlock;
+        long length = keepsCopy ? p.K + (long)parts * Stagger : Math.Min(p.K, DepthBlock) + Stagger;
+        return NeedsCopy(p) ? Math.Min(rows, RowBlock + MicroKernels<V, O>.MaxRows) * length : 0;
+    }
 
     /// <summary>Rows [row, rowEnd) of the columns of panels [panel, panelEnd).</summary>
-    public static void Block(in Product p, int row, int rowEnd, int panel, int panelEnd, float* scratch)
+    /// <param name="p">The product.</param>
+    /// <param name="row">First row.</param>
+    /// <param name="rowEnd">End of the rows.</param>
+    /// <param name="panel">First panel.</param>
+    /// <param name="panelEnd">End of the panels.</param>
+    /// <param name="scratch"><see cref="ScratchSize"/> floats, where a copy of the rows may lie.</param>
+    /// <param name="keepsCopy">Whether all of the copy shall stay in scratch for later calls on the same rows; otherwise a part overwrites the last.</param>
+    /// <param name="isCopied">Whether an earlier call has left it there.</param>
+    public static void Block(in Product p, int row, int rowEnd, int panel, int panelEnd, float* scratch, bool keepsCopy = false, bool isCopied = false)
     {
         int nr = PanelColumns, wholePanels = p.N / nr;
         bool copies = NeedsCopy(p);
@@ -67,7 +79,13 @@ internal static unsafe class Gemm<V, O>
             int kc = Math.Min(DepthBlock, p.K - k);
             var slice = new Slice(p.A + row * p.Lda + k, p.Lda, p.C + row * p.Ldc, rowEnd - row, k, kc);
             if (copies)
-                slice = CopyOfA(slice, scratch);
+            {
+                var copy = new Slice(scratch, kc + Stagger, slice.C, slice.Rows, k, kc);
+                if (!isCopied)
+                    CopyRows(slice.A, slice.Lda, copy.A, copy.Lda, slice.Rows, kc);
+                slice = copy;
+                scratch += keepsCopy ? copy.Rows * copy.Lda : 0;
+            }
             for (int j = panel; j < panelEnd; j++)
                 if (j < wholePanels)
                     Panel(p, slice, j);
@@ -90,14 +108,6 @@ internal static unsafe class Gemm<V, O>
     /// </summary>
     private static bool NeedsCopy(in Product p) => p.Lda % 1024 == 0;
 
-    private static Slice CopyOfA(in Slice s, float* scratch)
-    {
-        nint ld = s.Depth + Stagger;
-        for (int r = 0; r < s.Rows; r++)
-            new ReadOnlySpan<float>(s.A + r * s.Lda, s.Depth).CopyTo(new Span<float>(scratch + r * ld, s.Depth));
-        return new Slice(scratch, ld, s.C, s.Rows, s.First, s.Depth);
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Panel(in Product p, in Slice s, int panel)
     {
@@ -105,8 +115,14 @@ internal static unsafe class Gemm<V, O>
         bool isLast = s.First + s.Depth == p.K, add = p.Accumulate || s.First > 0;
         float* b = p.B + ((nint)panel * p.K + s.First) * nr, bias = s.First == 0 && p.Bias != null ? p.Bias + panel * nr : null;
         float* a = s.A, c = s.C + (nint)panel * nr;
+        int tallest = MicroKernels<V, O>.MaxRows;
         for (int left = s.Rows; left > 0;)
         {
+            for (int r = Math.Min(left, tallest) - 1; r >= 0; r--) // what is written after the sums is there by then: worth 1%
+            {
+                Prefetch.Near(c + r * p.Ldc);
+                Prefetch.Near(c + r * p.Ldc + nr / 2);
+            }
             int done = MicroKernels<V, O>.Tile(left, s.Depth, a, s.Lda, b, c, p.Ldc, bias, add);
             if (isLast && p.Activation != Ops.Activation.None)
                 Elementwise<V, O>.Activate(p.Activation, c, done, p.Ldc);
@@ -143,7 +159,6 @@ internal static unsafe class Gemm<V, O>
     private static void CopyRows(float* source, nint sourceLd, float* target, nint targetLd, int rows, int columns)
     {
         for (int r = 0; r < rows; r++)
-            for (int c = 0; c < columns; c++)
-                target[r * targetLd + c] = source[r * sourceLd + c];
+            new ReadOnlySpan<float>(source + r * sourceLd, columns).CopyTo(new Span<float>(target + r * targetLd, columns));
     }
 }
