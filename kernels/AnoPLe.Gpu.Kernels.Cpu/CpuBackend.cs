@@ -6,7 +6,8 @@ namespace AnoPLe.Gpu.Kernels.Cpu;
 
 /// <summary>
 /// Managed SIMD on this machine's processor: no native library, every machine has it. Vectors are as wide as the processor likes them
-/// (512, 256 or 128 bits); threads are its own. Operations have finished when they return. fp32 throughout.
+/// (512, 256 or 128 bits); threads are its own. Operations have finished when they return. All computing is fp32; the weights of linear
+/// layers may be kept in bf16, which halves their memory and rounds them (relative error at most 2^-8).
 /// </summary>
 /// <remarks>
 /// Used by one thread at a time; several backends may work side by side, each with its own threads. The same inputs give the same bits
@@ -26,10 +27,12 @@ public sealed class CpuBackend : Backend
 
     /// <summary>Starts the threads.</summary>
     /// <param name="threads">Threads that compute, the caller's included; 0 for the processors this process may use.</param>
+    /// <param name="precision">What the weights of linear layers are kept in.</param>
     /// <exception cref="ArgumentException">A negative number of threads, or more than <see cref="MaxThreads"/>.</exception>
-    public CpuBackend(int threads = 0)
+    public CpuBackend(int threads = 0, MatrixPrecision precision = MatrixPrecision.Fp32)
     {
-        Device = Describe(threads);
+        MatrixPrecision = precision;
+        Device = Describe(threads, precision);
         Threads = ThreadCount(threads);
         pool = new ForkJoinPool(Threads);
         Workspace = CreateWorkspace(Threads);
@@ -49,7 +52,10 @@ public sealed class CpuBackend : Backend
     public override DeviceInfo Device { get; }
 
     /// <inheritdoc/>
-    public override string Precision => "fp32";
+    public override string Precision => Name(MatrixPrecision);
+
+    /// <inheritdoc/>
+    public override MatrixPrecision MatrixPrecision { get; }
 
     /// <inheritdoc/>
     public override Ops.PatchEmbedding PatchEmbedding => operations.PatchEmbedding;
@@ -122,12 +128,13 @@ public sealed class CpuBackend : Backend
 
     /// <summary>The processor as a device: its name, memory, vector width and threads.</summary>
     /// <param name="threads">As the constructor's.</param>
+    /// <param name="precision">As the constructor's.</param>
     /// <exception cref="ArgumentException">A negative number of threads, or more than <see cref="MaxThreads"/>.</exception>
-    public static DeviceInfo Describe(int threads = 0)
+    public static DeviceInfo Describe(int threads = 0, MatrixPrecision precision = MatrixPrecision.Fp32)
     {
         int count = ThreadCount(threads);
         return new("cpu", DeviceKind.Cpu, ProcessorName.Read(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-            $"{InstructionSet.Description}, {count} {(count == 1 ? "thread" : "threads")}, fp32, " +
+            $"{InstructionSet.Description}, {count} {(count == 1 ? "thread" : "threads")}, {Name(precision)}, " +
             $"{RuntimeInformation.FrameworkDescription} {RuntimeInformation.ProcessArchitecture}", IsGpu: false);
     }
 
@@ -207,6 +214,8 @@ public sealed class CpuBackend : Backend
         foreach (var workspace in workspaces)
             workspace.Dispose();
     }
+
+    private static string Name(MatrixPrecision precision) => precision == MatrixPrecision.Bf16 ? "bf16 weights of linear layers, fp32 elsewhere" : "fp32";
 
     private static int ThreadCount(int threads)
     {

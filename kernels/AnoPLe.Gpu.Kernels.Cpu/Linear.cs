@@ -17,9 +17,9 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
 
     /// <inheritdoc/>
     protected override Ops.PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures,
-        int inFeatures, Ops.WeightLayout layout)
+        int inFeatures, Ops.WeightLayout layout, MatrixPrecision precision)
     {
-        var packed = new PackedPanels(backend, name, outFeatures, inFeatures, !bias.IsEmpty, Gemm<V, O>.PanelColumns);
+        var packed = new PackedPanels(backend, name, outFeatures, inFeatures, !bias.IsEmpty, Gemm<V, O>.PanelColumns, precision);
         if (!bias.IsEmpty)
         {
             var padded = new Span<float>(packed.Bias, packed.Count * packed.PanelColumns);
@@ -43,6 +43,7 @@ internal sealed unsafe class Linear<V, O>(CpuBackend backend) : Ops.Linear(backe
             A = x.Floats(),
             Lda = x.Width,
             B = panels.Panels,
+            IsRounded = panels.Precision == MatrixPrecision.Bf16,
             C = y.Floats(),
             Ldc = y.Width,
             Bias = panels.Bias,

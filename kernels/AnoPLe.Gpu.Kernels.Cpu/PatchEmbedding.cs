@@ -73,6 +73,7 @@ internal sealed unsafe class PatchEmbedding<V, O>(CpuBackend backend) : Ops.Patc
                 A = rows,
                 Lda = RowLength,
                 B = Weight.Panels,
+                IsRounded = Weight.Precision == MatrixPrecision.Bf16,
                 C = target,
                 Ldc = C,
                 K = Weight.InFeatures,

@@ -92,8 +92,8 @@ public sealed class IlgpuBackend : Backend
     /// <inheritdoc/>
     public override string Precision => MatrixPrecision == MatrixPrecision.Bf16 ? "bf16 linear layers with fp32 sums, fp32 elsewhere" : "fp32";
 
-    /// <summary>What linear layers compute in.</summary>
-    public MatrixPrecision MatrixPrecision { get; }
+    /// <inheritdoc/>
+    public override MatrixPrecision MatrixPrecision { get; }
 
     /// <inheritdoc/>
     public override Ops.PatchEmbedding PatchEmbedding { get; }

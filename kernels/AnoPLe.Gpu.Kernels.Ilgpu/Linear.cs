@@ -28,10 +28,11 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
     private readonly TensorLinear? tensorCores = backend.MatrixPrecision == MatrixPrecision.Bf16 ? new(backend) : null;
 
     protected override Ops.PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
-        Ops.WeightLayout layout)
+        Ops.WeightLayout layout, MatrixPrecision precision)
     {
-        var packed = new PackedWeights(backend, name, weight, bias, outFeatures, inFeatures, layout);
-        tensorCores?.Round(packed);
+        var packed = new PackedWeights(backend, name, weight, bias, outFeatures, inFeatures, layout, precision);
+        if (precision == MatrixPrecision.Bf16)
+            tensorCores!.Round(packed);
         return packed;
     }
 
@@ -41,9 +42,9 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
         int M = x.Rows, N = w.OutFeatures, K = w.InFeatures;
         var x4 = x.Quads(backend, K, out bool vectorIn);
         var y4 = y.Quads(backend, N, out bool vectorOut);
-        if (tensorCores is not null)
+        if (w.Precision == MatrixPrecision.Bf16)
         {
-            tensorCores.Forward(x.View(backend), x4, new() { M = M, K = K, Vector = vectorIn ? 1 : 0 }, w, y.View(backend), new() { N = N, Accumulate = accumulate ? 1 : 0 }, activation);
+            tensorCores!.Forward(x.View(backend), x4, new() { M = M, K = K, Vector = vectorIn ? 1 : 0 }, w, y.View(backend), new() { N = N, Accumulate = accumulate ? 1 : 0 }, activation);
             return;
         }
         int side = TileChoice.Side(backend.Accelerator, M, N);
@@ -55,7 +56,8 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
     protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
     {
         repack.Run(Views.Of(target, backend), weight, bias, layout);
-        tensorCores?.Round(Views.Of(target, backend));
+        if (target.Precision == MatrixPrecision.Bf16)
+            tensorCores!.Round(Views.Of(target, backend));
     }
 
     protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => gradients.AddProduct(c, a, b);

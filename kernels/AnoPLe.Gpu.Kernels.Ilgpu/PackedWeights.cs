@@ -11,8 +11,8 @@ internal sealed class PackedWeights : Ops.PackedLinear
 
     /// <summary>Copies the weights to the device.</summary>
     public PackedWeights(IlgpuBackend backend, string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
-        Ops.WeightLayout layout)
-        : base(backend, name, outFeatures, inFeatures, bias.Length > 0)
+        Ops.WeightLayout layout, MatrixPrecision precision)
+        : base(backend, name, outFeatures, inFeatures, bias.Length > 0, precision)
     {
         int inner = RoundUp(inFeatures, Gemm.Slice);
         PaddedColumns = RoundUp(outFeatures, Gemm.ColumnPadding);
@@ -31,14 +31,14 @@ internal sealed class PackedWeights : Ops.PackedLinear
         Matrix = ((View)buffer.View).SubView(0, inner * PaddedColumns).Cast<F4>();
         Bias = ((View)buffer.View).SubView(inner * PaddedColumns, PaddedColumns).Cast<F4>();
         PaddedInner = inner;
-        if (backend.MatrixPrecision == MatrixPrecision.Bf16)
+        if (precision == MatrixPrecision.Bf16)
             rounded = backend.AllocateBuffer(name, TensorLinear.RoundedWords(this));
     }
 
     /// <summary>Inner dimension with its padding.</summary>
     public int PaddedInner { get; }
 
-    /// <summary>The same in bf16 for <see cref="TensorLinear"/>, pairs along the inner dimension; there on a backend that computes in bf16.</summary>
+    /// <summary>The same in bf16 for <see cref="TensorLinear"/>, pairs along the inner dimension; there when <see cref="Ops.PackedLinear.Precision"/> says so.</summary>
     public ArrayView<uint> Rounded => ((View)rounded!.View).Cast<uint>();
 
     /// <summary>Matrix and bias as floats.</summary>

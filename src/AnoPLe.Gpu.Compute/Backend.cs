@@ -17,6 +17,9 @@ public abstract class Backend : IDisposable
     /// <summary>Arithmetic of matrix products and attention, for instance "fp32".</summary>
     public abstract string Precision { get; }
 
+    /// <summary>What linear layers compute in.</summary>
+    public virtual MatrixPrecision MatrixPrecision => MatrixPrecision.Fp32;
+
     /// <summary>Images to patch tokens.</summary>
     public abstract PatchEmbedding PatchEmbedding { get; }
 

@@ -6,6 +6,9 @@ public enum MatrixPrecision
     /// <summary>32-bit floats.</summary>
     Fp32,
 
-    /// <summary>Both factors rounded to bf16, sums in 32-bit floats: tensor cores.</summary>
+    /// <summary>
+    /// Factors rounded to bf16 (8 bits of mantissa), sums in 32-bit floats. On GPUs both factors: tensor cores. On the processor the weights alone, which then take half
+    /// the memory.
+    /// </summary>
     Bf16,
 }

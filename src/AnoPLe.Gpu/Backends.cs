@@ -25,7 +25,8 @@ public static class Backends
     /// <summary>Opens a device by name.</summary>
     /// <param name="device">
     /// "auto", "cpu", "cuda:0", "opencl:0" or "simulator". "/bf16" after it lets linear layers compute in bf16 with fp32 sums, on tensor cores: CUDA devices of compute
-    /// capability 8.0 or newer, and the simulator. "/fp32" is the default. No device falls back to another precision.
+    /// capability 8.0 or newer, and the simulator. "cpu/bf16" keeps their weights in bf16, in half the memory, and computes in fp32. "/fp32" is the default. No device falls
+    /// back to another precision.
     /// </param>
     /// <param name="threads">Threads of the processor's backend; 0 for all that this process may use.</param>
     /// <exception cref="DeviceException">There is no such device, it cannot be opened, or it cannot compute in that precision. The message says what is there.</exception>
@@ -43,8 +44,7 @@ public static class Backends
                 id = Devices().First(found => found.IsGpu || found.Kind == DeviceKind.Cpu).Id;
         }
         if (id == "cpu")
-            return precision == MatrixPrecision.Fp32 ? new CpuBackend(threads)
-                : throw new DeviceException("The processor computes in fp32, not in bf16. Use cpu, or a CUDA device with tensor cores.");
+            return new CpuBackend(threads, precision);
         if (Devices().Any(found => found.Id == Numbered(id)))
             return IlgpuBackend.Open(Numbered(id), precision);
         throw new DeviceException(

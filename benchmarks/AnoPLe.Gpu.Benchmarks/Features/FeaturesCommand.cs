@@ -25,9 +25,10 @@ internal static class FeaturesCommand
         Option<int> demoSeeds = new("--demo") { Description = "Also the demo's categories, drawn from this many seeds, 0 on.", DefaultValueFactory = _ => 0 };
         Option<int> shots = new("--shots") { Description = "Normal images to remember.", DefaultValueFactory = _ => 4 };
         Option<int> seeds = new("--seeds") { Description = "Draws of the shots; the random weights have the same seeds.", DefaultValueFactory = _ => 5 };
+        Option<string> device = new("--device") { Description = "Where it is computed; cpu/bf16 shows what weights in bf16 cost.", DefaultValueFactory = _ => "cpu" };
         Option<int> threads = new("--threads") { Description = "Threads of the processor; 0 takes all." };
         Option<string?> output = new("--out") { Description = "Also write the table to this Markdown file." };
-        RootCommand command = new("Image and pixel AUROC of a memory bank, by features.") { weights, data, demoSeeds, shots, seeds, threads, output };
+        RootCommand command = new("Image and pixel AUROC of a memory bank, by features.") { weights, data, demoSeeds, shots, seeds, device, threads, output };
         command.SetAction(parsed =>
         {
             string[] folders = parsed.GetValue(data) ?? [];
@@ -35,7 +36,7 @@ internal static class FeaturesCommand
             if (folders.Length == 0 && demos == 0)
                 throw new ArgumentException("Nothing to measure: name a dataset with --data, or draw the demo's with --demo 1.");
             int k = BenchmarkCommand.InRange(shots.Name, parsed.GetValue(shots), 1, 1000), n = BenchmarkCommand.InRange(seeds.Name, parsed.GetValue(seeds), 1, 1000);
-            using Backend backend = Backends.Open("cpu", parsed.GetValue(threads));
+            using Backend backend = Backends.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             string report = Report(backend, parsed.GetValue(weights)!, folders, demos, k, n);
             Console.Write(report);
             if (parsed.GetValue(output) is { } path)
@@ -67,7 +68,7 @@ internal static class FeaturesCommand
             }
         }
         string head = string.Create(CultureInfo.InvariantCulture, $"Memory bank without training, {shots} shots, {seeds} seeds. Weights: {weights}, SHA-256 of its values {clip.WeightsHash}. " +
-            $"Percent, mean ± sample deviation over the seeds. {Machine.Cpu}; {Machine.Runtime}; {Machine.Now[..10]}.");
+            $"Percent, mean ± sample deviation over the seeds. Precision: {backend.Precision}. {Machine.Cpu}; {Machine.Runtime}; {Machine.Now[..10]}.");
         return FeatureTable.Write(head, Sources, categories, measured);
     }
 }

@@ -11,7 +11,7 @@ public class MemoryBankDistanceBenchmark : OperationBenchmark
     {
         const int Rows = 4 * Grid * Grid;
         Tensor distance = Empty(Batch, Grid * Grid), features = Filled(Batch, Grid * Grid, C);
-        var bank = Own(Backend.Linear.Pack("bank", Random(Rows * C), [], Rows, C));
+        var bank = Own(Backend.Linear.Pack("bank", Random(Rows * C), [], Rows, C, exact: true));
         return () => Backend.MemoryBankDistance.Forward(distance, features, bank);
     }
 }

@@ -15,6 +15,9 @@ internal unsafe struct Product
     /// <summary>B's panels, [Count][K][PanelColumns], zeros after column N.</summary>
     public float* B;
 
+    /// <summary>Whether the panels hold pairs of bf16, [Count][K][PanelColumns / 2].</summary>
+    public bool IsRounded;
+
     /// <summary>M rows of N, ldc apart. Nothing beyond them is touched.</summary>
     public float* C;
 
@@ -113,7 +116,7 @@ internal static unsafe class Gemm<V, O>
     {
         int nr = PanelColumns;
         bool isLast = s.First + s.Depth == p.K, add = p.Accumulate || s.First > 0;
-        float* b = p.B + ((nint)panel * p.K + s.First) * nr, bias = s.First == 0 && p.Bias != null ? p.Bias + panel * nr : null;
+        float* b = PanelOf(p, s, panel), bias = s.First == 0 && p.Bias != null ? p.Bias + panel * nr : null;
         float* a = s.A, c = s.C + (nint)panel * nr;
         int tallest = MicroKernels<V, O>.MaxRows;
         for (int left = s.Rows; left > 0;)
@@ -123,7 +126,7 @@ internal static unsafe class Gemm<V, O>
                 Prefetch.Near(c + r * p.Ldc);
                 Prefetch.Near(c + r * p.Ldc + nr / 2);
             }
-            int done = MicroKernels<V, O>.Tile(left, s.Depth, a, s.Lda, b, c, p.Ldc, bias, add);
+            int done = Tile(p, left, s.Depth, a, s.Lda, b, c, p.Ldc, bias, add);
             if (isLast && p.Activation != Ops.Activation.None)
                 Elementwise<V, O>.Activate(p.Activation, c, done, p.Ldc);
             left -= done;
@@ -138,7 +141,7 @@ internal static unsafe class Gemm<V, O>
     {
         int nr = PanelColumns, columns = p.N - panel * nr;
         bool isLast = s.First + s.Depth == p.K, add = p.Accumulate || s.First > 0;
-        float* b = p.B + ((nint)panel * p.K + s.First) * nr, bias = s.First == 0 && p.Bias != null ? p.Bias + panel * nr : null;
+        float* b = PanelOf(p, s, panel), bias = s.First == 0 && p.Bias != null ? p.Bias + panel * nr : null;
         float* a = s.A, c = s.C + (nint)panel * nr;
         float* tile = stackalloc float[MicroKernels<V, O>.MaxRows * nr];
         for (int left = s.Rows; left > 0;)
@@ -146,7 +149,7 @@ internal static unsafe class Gemm<V, O>
             int height = Math.Min(left, MicroKernels<V, O>.MaxRows);
             if (add)
                 CopyRows(c, p.Ldc, tile, nr, height, columns);
-            int done = MicroKernels<V, O>.Tile(height, s.Depth, a, s.Lda, b, tile, nr, bias, add);
+            int done = Tile(p, height, s.Depth, a, s.Lda, b, tile, nr, bias, add);
             if (isLast && p.Activation != Ops.Activation.None)
                 Elementwise<V, O>.Activate(p.Activation, tile, done, nr);
             CopyRows(tile, nr, c, p.Ldc, done, columns);
@@ -155,6 +158,13 @@ internal static unsafe class Gemm<V, O>
             c += done * p.Ldc;
         }
     }
+
+    private static float* PanelOf(in Product p, in Slice s, int panel) => p.B + ((nint)panel * p.K + s.First) * (p.IsRounded ? PanelColumns / 2 : PanelColumns);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Tile(in Product p, int rowsLeft, int kc, float* a, nint lda, float* b, float* c, nint ldc, float* bias, bool add) => p.IsRounded
+        ? Bf16Kernels<V, O>.Tile(rowsLeft, kc, a, lda, b, c, ldc, bias, add)
+        : MicroKernels<V, O>.Tile(rowsLeft, kc, a, lda, b, c, ldc, bias, add);
 
     private static void CopyRows(float* source, nint sourceLd, float* target, nint targetLd, int rows, int columns)
     {

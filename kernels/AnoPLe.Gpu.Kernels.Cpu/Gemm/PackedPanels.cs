@@ -2,7 +2,8 @@ namespace AnoPLe.Gpu.Kernels.Cpu;
 
 /// <summary>
 /// A weight matrix as the micro-kernels read it: panels of <see cref="PanelColumns"/> outputs, each panel [in][PanelColumns], the last
-/// one filled up with zeros; and the bias, filled up likewise.
+/// one filled up with zeros; and the bias, filled up likewise. In bf16 a row of a panel is one vector of pairs: lane i holds columns i (lower half) and
+/// i + N (upper half), so that one load and two operations give both vectors of floats.
 /// </summary>
 internal sealed unsafe class PackedPanels : Ops.PackedLinear
 {
@@ -11,8 +12,8 @@ internal sealed unsafe class PackedPanels : Ops.PackedLinear
 
     /// <summary>Takes memory; the content is undefined.</summary>
     /// <exception cref="DeviceException">Not enough memory.</exception>
-    public PackedPanels(CpuBackend backend, string name, int outFeatures, int inFeatures, bool hasBias, int panelColumns)
-        : base(backend, name, outFeatures, inFeatures, hasBias)
+    public PackedPanels(CpuBackend backend, string name, int outFeatures, int inFeatures, bool hasBias, int panelColumns, MatrixPrecision precision)
+        : base(backend, name, outFeatures, inFeatures, hasBias, precision)
     {
         PanelColumns = panelColumns;
         Count = (outFeatures + panelColumns - 1) / panelColumns;
@@ -26,8 +27,11 @@ internal sealed unsafe class PackedPanels : Ops.PackedLinear
     /// <summary>Number of panels.</summary>
     public int Count { get; }
 
-    /// <summary>Floats in one panel.</summary>
-    public nint PanelSize => (nint)InFeatures * PanelColumns;
+    /// <summary>Floats, or pairs of bf16, in a row of a panel.</summary>
+    public int RowSize => Precision == MatrixPrecision.Bf16 ? PanelColumns / 2 : PanelColumns;
+
+    /// <summary>Floats, or pairs of bf16, in one panel.</summary>
+    public nint PanelSize => (nint)InFeatures * RowSize;
 
     /// <summary>The first panel.</summary>
     public float* Panels => panels.Pointer;

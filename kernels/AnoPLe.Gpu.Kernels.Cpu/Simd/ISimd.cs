@@ -16,6 +16,12 @@ internal unsafe interface ISimd<V>
     /// <summary>The N floats at p, which need not be aligned.</summary>
     static abstract V Load(float* p);
 
+    /// <summary>Of lanes that hold two bf16 each, the floats of the lower halves.</summary>
+    static abstract V LowerHalves(V pairs);
+
+    /// <summary>Of lanes that hold two bf16 each, the floats of the upper halves.</summary>
+    static abstract V UpperHalves(V pairs);
+
     /// <summary>Stores N floats at p, which need not be aligned.</summary>
     static abstract void Store(V v, float* p);
 

@@ -15,6 +15,12 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Load(float* p) => *p;
 
     [MethodImpl(Inline)]
+    public static float LowerHalves(float pairs) => BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(pairs) << 16);
+
+    [MethodImpl(Inline)]
+    public static float UpperHalves(float pairs) => BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(pairs) & 0xFFFF0000u);
+
+    [MethodImpl(Inline)]
     public static void Store(float v, float* p) => *p = v;
 
     [MethodImpl(Inline)]

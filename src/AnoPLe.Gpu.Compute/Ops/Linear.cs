@@ -24,7 +24,7 @@ public enum WeightLayout
 }
 
 /// <summary>A frozen weight matrix with optional bias, in whatever form the backend's matrix product reads fastest.</summary>
-public abstract class PackedLinear(Backend backend, string name, int outFeatures, int inFeatures, bool hasBias) : IDisposable
+public abstract class PackedLinear(Backend backend, string name, int outFeatures, int inFeatures, bool hasBias, MatrixPrecision precision) : IDisposable
 {
     /// <summary>Where it lives.</summary>
     public Backend Backend { get; } = backend;
@@ -40,6 +40,9 @@ public abstract class PackedLinear(Backend backend, string name, int outFeatures
 
     /// <summary>Whether a bias is added.</summary>
     public bool HasBias { get; } = hasBias;
+
+    /// <summary>What products with it compute in; below fp32 its values have been rounded.</summary>
+    public MatrixPrecision Precision { get; } = precision;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -67,16 +70,17 @@ public abstract class Linear(Backend backend) : Operation(backend)
     /// <param name="outFeatures">Width of y.</param>
     /// <param name="inFeatures">Width of x.</param>
     /// <param name="layout">How <paramref name="weight"/> lies.</param>
+    /// <param name="exact">Keeps fp32 even on a backend of another <see cref="Backend.MatrixPrecision"/>: what is looked up instead of multiplied with.</param>
     /// <exception cref="ArgumentException">Sizes do not fit.</exception>
     /// <exception cref="DeviceException">Out of memory.</exception>
     public PackedLinear Pack(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
-        WeightLayout layout = WeightLayout.OutIn)
+        WeightLayout layout = WeightLayout.OutIn, bool exact = false)
     {
         Require.That(outFeatures > 0 && inFeatures > 0, $"'{name}' must be at least 1 x 1, got {outFeatures} x {inFeatures}.");
         Require.That(weight.Length == (long)outFeatures * inFeatures,
             $"'{name}' has {weight.Length} values, expected {outFeatures} x {inFeatures}.");
         Require.That(bias.Length == 0 || bias.Length == outFeatures, $"The bias of '{name}' has {bias.Length} values, expected {outFeatures}.");
-        return PackCore(name, weight, bias, outFeatures, inFeatures, layout);
+        return PackCore(name, weight, bias, outFeatures, inFeatures, layout, exact ? MatrixPrecision.Fp32 : Backend.MatrixPrecision);
     }
 
     /// <summary>y = act(x W^T + b); with <paramref name="accumulate"/>, y += x W^T + b (the residual connection; no activation then).</summary>
@@ -180,7 +184,7 @@ public abstract class Linear(Backend backend) : Operation(backend)
 
     /// <summary>Arithmetic of <see cref="Pack"/>; sizes have been checked.</summary>
     protected abstract PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures,
-        int inFeatures, WeightLayout layout);
+        int inFeatures, WeightLayout layout, MatrixPrecision precision);
 
     /// <summary>Arithmetic of <see cref="Forward"/>; arguments have been checked.</summary>
     protected abstract void ForwardCore(Tensor y, Tensor x, PackedLinear weight, Activation activation, bool accumulate);

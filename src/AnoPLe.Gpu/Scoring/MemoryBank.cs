@@ -25,7 +25,7 @@ internal sealed class MemoryBank : IDisposable
         try
         {
             for (int l = 0; l < layers.Count; l++)
-                packed.Add(backend.Linear.Pack($"bank.{k}.{layers[l]}", rows[l], [], rows[l].Length / width, width));
+                packed.Add(backend.Linear.Pack($"bank.{k}.{layers[l]}", rows[l], [], rows[l].Length / width, width, exact: true));
         }
         catch
         {

@@ -32,7 +32,7 @@ public sealed class SimdChildTests
             Assert.Equal(0, (int)assembly.Attribute("failed")!);
             Assert.Equal(0, (int)assembly.Attribute("skipped")!);
             string[] classes = [.. assembly.Descendants("test").Select(t => ((string)t.Attribute("type")!).Split('.')[^1]).Distinct()];
-            Assert.Empty(Operations.Select(operation => operation + "Tests").Append(nameof(ElementwiseTests)).Append(nameof(LogisticTests)).Except(classes));
+            Assert.Empty(Operations.Select(operation => operation + "Tests").Append(nameof(ElementwiseTests)).Append(nameof(LogisticTests)).Append(nameof(Bf16WeightsTests)).Except(classes));
 
             var described = assembly.Descendants("test").Single(t => (string?)t.Attribute("method") == nameof(VectorWidthTests.The_description_names_the_widest_vectors_switched_on));
             Assert.Contains(Expected(switchedOff), (string?)described.Element("output"), StringComparison.Ordinal);

@@ -127,7 +127,7 @@ internal sealed class FakeBackend : Backend
     }
 
     private sealed class FakePackedLinear(FakeBackend backend, string name, int outFeatures, int inFeatures, bool hasBias)
-        : PackedLinear(backend, name, outFeatures, inFeatures, hasBias)
+        : PackedLinear(backend, name, outFeatures, inFeatures, hasBias, MatrixPrecision.Fp32)
     {
         protected override void Dispose(bool disposing)
         {
@@ -166,7 +166,7 @@ internal sealed class FakeBackend : Backend
     private sealed class FakeLinear(FakeBackend backend) : Linear(backend)
     {
         protected override PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures,
-            int inFeatures, WeightLayout layout) => new FakePackedLinear(backend, name, outFeatures, inFeatures, bias.Length > 0);
+            int inFeatures, WeightLayout layout, MatrixPrecision precision) => new FakePackedLinear(backend, name, outFeatures, inFeatures, bias.Length > 0);
 
         protected override void ForwardCore(Tensor y, Tensor x, PackedLinear weight, Activation activation, bool accumulate) => backend.Calls++;
 
