@@ -1,4 +1,7 @@
+using AnoPLe.Gpu.Clip;
+using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Imaging;
+using AnoPLe.Gpu.Weights;
 
 namespace AnoPLe.Gpu.Tests.Scoring;
 
@@ -56,6 +59,25 @@ public sealed class AnomalyDetectorTests(DetectorFixture fixture) : IClassFixtur
             AssertSame(batch[i], detector.Score(images[i]));
             AssertSame(batch[i], again.Score(images[i]));
         }
+    }
+
+    [Fact]
+    public async Task Detectors_on_several_backends_scored_from_many_threads_give_the_results_of_one_alone()
+    {
+        RgbImage[] images = [.. Enumerable.Range(0, 4).Select(i => DetectorFixture.Defective(i, 10 * i, 40))];
+        using var alone = Fit(fixture.Clip);
+        float[] expected = [.. images.Select(image => alone.Score(image).Score)];
+        Backend[] backends = [.. Enumerable.Range(1, 3).Select(threads => Backends.Open("cpu", threads))];
+        ClipModel[] models = [.. backends.Select(backend => ClipModel.Create(ClipWeights.Random(ClipConfig.Find("tiny"), 1), backend))];
+        // Two detectors share each backend and its model.
+        AnomalyDetector[] detectors = [.. models.Concat(models).Select(Fit)];
+        float[][] scores = await Task.WhenAll(Enumerable.Range(0, 2 * detectors.Length).Select(i => Task.Run(
+            () => images.Select(image => detectors[i % detectors.Length].Score(image).Score).ToArray(), TestContext.Current.CancellationToken)));
+        Assert.All(scores, found => Assert.Equal(expected, found));
+        foreach (IDisposable thing in detectors.Concat<IDisposable>(models).Concat(backends))
+            thing.Dispose();
+
+        static AnomalyDetector Fit(ClipModel clip) => AnomalyDetector.Fit(clip, "part", DetectorFixture.Shots(2));
     }
 
     [Fact]
