@@ -98,7 +98,7 @@ internal static class AttentionTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static F4 LoadQuad(View x, int at, int d, int D)
+    public static F4 LoadQuad(View x, int at, int d, int D)
     {
         F4 v = default;
         v.X = x[at + d];

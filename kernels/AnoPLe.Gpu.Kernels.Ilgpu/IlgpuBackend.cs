@@ -90,7 +90,7 @@ public sealed class IlgpuBackend : Backend
     public override DeviceInfo Device { get; }
 
     /// <inheritdoc/>
-    public override string Precision => MatrixPrecision == MatrixPrecision.Bf16 ? "bf16 linear layers with fp32 sums, fp32 elsewhere" : "fp32";
+    public override string Precision => MatrixPrecision == MatrixPrecision.Bf16 ? "bf16 linear layers and attention of inference with fp32 sums, fp32 elsewhere" : "fp32";
 
     /// <inheritdoc/>
     public override MatrixPrecision MatrixPrecision { get; }

@@ -75,6 +75,27 @@ internal static class TensorCores
         return result;
     }
 
+    /// <summary>
+    /// The same with every matrix transposed (ldmatrix.x4.trans): thread 4 g + t gets of each the values in column g of rows 2 t (low half) and 2 t + 1.
+    /// </summary>
+    /// <param name="shared">Element 0 of the shared memory.</param>
+    /// <param name="word">First word of this thread's row, a multiple of 4.</param>
+    [IntrinsicImplementation]
+    public static U4 LoadMatricesTransposed(ref uint shared, int word)
+    {
+        int lane = Warp.LaneIdx, slot = Rent(lane), g = lane >> 2, row = 2 * (lane & 3);
+        uint[] s = Exchange[slot];
+        s[lane] = (uint)word;
+        Warp.Barrier();
+        U4 result;
+        result.X = Column(ref shared, s, row, g);
+        result.Y = Column(ref shared, s, 8 + row, g);
+        result.Z = Column(ref shared, s, 16 + row, g);
+        result.W = Column(ref shared, s, 24 + row, g);
+        Return(lane, slot);
+        return result;
+    }
+
     /// <summary>Begins to copy 16 bytes from global to shared memory, past the registers (cp.async.cg). Both at multiples of 16 bytes.</summary>
     [IntrinsicImplementation]
     public static void CopyAsync(ref uint shared, int word, ref uint global, int from)
@@ -105,6 +126,10 @@ internal static class TensorCores
         uint bits = BitConverter.SingleToUInt32Bits(value);
         return float.IsNaN(value) ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     }
+
+    private static uint Column(ref uint shared, uint[] rows, int row, int g) => Half(ref shared, rows[row], g) | (Half(ref shared, rows[row + 1], g) << 16);
+
+    private static uint Half(ref uint shared, uint word, int column) => (Unsafe.Add(ref shared, (int)word + (column >> 1)) >> (16 * (column & 1))) & 0xffff;
 
     private static float Dot(uint a, uint b) => Low(a) * Low(b) + High(a) * High(b);
 

@@ -28,11 +28,15 @@ internal static class TensorCoresPtx
         Line(generator, $"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {{{d}}}, {{{string.Join(", ", ab[..4])}}}, {{{string.Join(", ", ab[4..])}}}, {{{c}}};");
     }
 
-    private static void LoadMatrices(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    private static void LoadMatrices(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "");
+
+    private static void LoadMatricesTransposed(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, ".trans");
+
+    private static void EmitLoad(PTXCodeGenerator generator, Value value, string transposed)
     {
         var call = (MethodCall)value;
         string address = Address(generator, call, 0, MemoryAddressSpace.Shared, "shared", "a"), word = Argument(generator, call, 1), d = Registers(generator, generator.Allocate(value));
-        Line(generator, $"{{ .reg .u64 a, o; {address} mul.wide.s32 o, {word}, 4; add.u64 a, a, o; ldmatrix.sync.aligned.m8n8.x4.shared.b16 {{{d}}}, [a]; }}");
+        Line(generator, $"{{ .reg .u64 a, o; {address} mul.wide.s32 o, {word}, 4; add.u64 a, a, o; ldmatrix.sync.aligned.m8n8.x4{transposed}.shared.b16 {{{d}}}, [a]; }}");
     }
 
     private static void CopyAsync(PTXBackend backend, PTXCodeGenerator generator, Value value)

@@ -61,12 +61,6 @@ internal sealed class TensorLinear(IlgpuBackend backend)
         rounded[i] = TensorCores.Pack(low, high);
     }
 
-    /// <summary>Sums of 16 rows and 32 columns: four fragments.</summary>
-    private struct Strip
-    {
-        public F4 C0, C1, C2, C3;
-    }
-
     /// <summary>Sums of a warp's 64 rows and 32 columns.</summary>
     private struct WarpTile
     {
@@ -158,19 +152,8 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     private static void Store(ArrayView<uint> shared, int stage, int word, int word2, RowPart part)
     {
         var chunks = shared.Cast<U4>();
-        chunks[(stage + word) >> 2] = Round(part.A, part.B);
-        chunks[(stage + word2) >> 2] = Round(part.C, part.D);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static U4 Round(F4 a, F4 b)
-    {
-        U4 chunk;
-        chunk.X = TensorCores.Pack(a.X, a.Y);
-        chunk.Y = TensorCores.Pack(a.Z, a.W);
-        chunk.Z = TensorCores.Pack(b.X, b.Y);
-        chunk.W = TensorCores.Pack(b.Z, b.W);
-        return chunk;
+        chunks[(stage + word) >> 2] = Strip.Round(part.A, part.B);
+        chunks[(stage + word2) >> 2] = Strip.Round(part.C, part.D);
     }
 
     // 16 of the inner dimension: two loads of the weights, four of x, sixteen matrix instructions.
@@ -178,21 +161,11 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     private static WarpTile Multiply(WarpTile sums, ArrayView<uint> shared, int a, int b)
     {
         U4 left = TensorCores.LoadMatrices(ref shared[0], b), right = TensorCores.LoadMatrices(ref shared[0], b + 16 * RowWords);
-        sums.S0 = Multiply(sums.S0, TensorCores.LoadMatrices(ref shared[0], a), left, right);
-        sums.S1 = Multiply(sums.S1, TensorCores.LoadMatrices(ref shared[0], a + 16 * RowWords), left, right);
-        sums.S2 = Multiply(sums.S2, TensorCores.LoadMatrices(ref shared[0], a + 32 * RowWords), left, right);
-        sums.S3 = Multiply(sums.S3, TensorCores.LoadMatrices(ref shared[0], a + 48 * RowWords), left, right);
+        sums.S0 = Strip.Multiply(sums.S0, TensorCores.LoadMatrices(ref shared[0], a), left, right);
+        sums.S1 = Strip.Multiply(sums.S1, TensorCores.LoadMatrices(ref shared[0], a + 16 * RowWords), left, right);
+        sums.S2 = Strip.Multiply(sums.S2, TensorCores.LoadMatrices(ref shared[0], a + 32 * RowWords), left, right);
+        sums.S3 = Strip.Multiply(sums.S3, TensorCores.LoadMatrices(ref shared[0], a + 48 * RowWords), left, right);
         return sums;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Strip Multiply(Strip s, U4 a, U4 left, U4 right)
-    {
-        s.C0 = TensorCores.MultiplyAdd(s.C0, a.X, a.Y, a.Z, a.W, left.X, left.Y);
-        s.C1 = TensorCores.MultiplyAdd(s.C1, a.X, a.Y, a.Z, a.W, left.Z, left.W);
-        s.C2 = TensorCores.MultiplyAdd(s.C2, a.X, a.Y, a.Z, a.W, right.X, right.Y);
-        s.C3 = TensorCores.MultiplyAdd(s.C3, a.X, a.Y, a.Z, a.W, right.Z, right.W);
-        return s;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,7 +6,7 @@ using AnoPLe.Gpu.Kernels.Tests.References;
 namespace AnoPLe.Gpu.Kernels.Tests.Ilgpu;
 
 /// <summary>
-/// The bf16 product on the simulator, whose warps of 32 emulate the tensor cores' instructions; on a GPU it has not run. The reference rounds
+/// The bf16 product and attention on the simulator, whose warps of 32 emulate the tensor cores' instructions; on a GPU it has not run. The reference rounds
 /// both factors to bf16 as well, so what remains is fp32 rounding of sums in another order.
 /// </summary>
 public sealed class TensorCoreTests
@@ -44,6 +44,45 @@ public sealed class TensorCoreTests
         backend.Linear.Repack(packed, tw);
         backend.Linear.Forward(ty, tx, packed);
         Check(backend.Download(ty), x, w, [], null, 3, 4, 9, Activation.None);
+    }
+
+    // Scores are sharp (values up to 2 in a head), so that a weight at the wrong key would show.
+    [Theory]
+    [InlineData(1, 1, 1, 4, false)]
+    [InlineData(2, 33, 2, 24, false)] // two sequences; two tiles of keys, the second with one key
+    [InlineData(1, 70, 1, 33, true)] // two tiles of queries, three of keys; rows that are no multiple of 16 bytes
+    [InlineData(1, 40, 2, 64, true)]
+    [InlineData(1, 35, 1, 128, false)]
+    [InlineData(1, 66, 1, 96, true)]
+    public void Attention_agrees_with_the_reference(int batch, int tokens, int heads, int width, bool causal)
+    {
+        using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
+        int C = heads * width;
+        float[] qkv = [.. Values(new Random(tokens), batch * tokens * 3 * C).Select(value => 2 * value)];
+        using Tensor input = backend.Upload("qkv", new(batch, tokens, 3 * C), qkv), output = backend.Allocate("y", new(batch, tokens, C));
+        backend.Attention.Forward(output, input, heads, causal);
+        float[] actual = backend.Download(output);
+        for (int b = 0; b < batch; b++)
+            for (int h = 0; h < heads; h++)
+                for (int t = 0; t < tokens; t++)
+                    CheckQuery(actual.AsSpan((b * tokens + t) * C + h * width, width), qkv.AsSpan(b * tokens * 3 * C + h * width), C, t, causal ? t + 1 : tokens);
+    }
+
+    [Fact]
+    public void Attention_that_a_backward_follows_is_exact()
+    {
+        using var exact = IlgpuBackend.Open("simulator");
+        using var rounded = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
+        float[] qkv = Values(new Random(1), 5 * 3 * 8);
+        Assert.Equal(Run(exact, save: true), Run(rounded, save: true));
+        Assert.NotEqual(Run(exact, save: false), Run(rounded, save: false));
+
+        float[] Run(IlgpuBackend backend, bool save)
+        {
+            using Tensor input = backend.Upload("qkv", new(1, 5, 24), qkv), output = backend.Allocate("y", new(1, 5, 8)), logSumExp = backend.Allocate("lse", new(1, 2, 5));
+            backend.Attention.Forward(output, input, heads: 2, logSumExp: save ? logSumExp : null);
+            return backend.Download(output);
+        }
     }
 
     [Theory]
@@ -103,6 +142,28 @@ public sealed class TensorCoreTests
                 } + (old?[r * outFeatures + o] ?? 0);
                 Assert.Equal(expected, actual[r * outFeatures + o], 1e-6 * (1 + size));
             }
+    }
+
+    // One query of one head; qkv begins at q of token 0. Weights are rounded to bf16 after the softmax's exponentials, by at most 2^-8 of themselves.
+    private static void CheckQuery(ReadOnlySpan<float> actual, ReadOnlySpan<float> qkv, int C, int query, int keys)
+    {
+        int D = actual.Length;
+        var scores = new double[keys];
+        for (int k = 0; k < keys; k++)
+            for (int d = 0; d < D; d++)
+                scores[k] += (double)Bf16(qkv[query * 3 * C + d]) * Bf16(qkv[k * 3 * C + C + d]) / Math.Sqrt(D);
+        double max = scores.Max(), sum = scores.Sum(score => Math.Exp(score - max));
+        for (int d = 0; d < D; d++)
+        {
+            double expected = 0, size = 0;
+            for (int k = 0; k < keys; k++)
+            {
+                double term = Math.Exp(scores[k] - max) / sum * Bf16(qkv[k * 3 * C + 2 * C + d]);
+                expected += term;
+                size += Math.Abs(term);
+            }
+            Assert.Equal(expected, actual[d], (size / 256) + 1e-5);
+        }
     }
 
     private static float Bf16(float value) => BitConverter.UInt32BitsToSingle(TensorCores.Round(value) << 16);

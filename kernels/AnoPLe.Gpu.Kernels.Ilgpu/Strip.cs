@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+
+namespace AnoPLe.Gpu.Kernels.Ilgpu;
+
+/// <summary>A warp's sums of 16 rows and 32 columns on tensor cores: four fragments side by side, as <see cref="TensorCores.MultiplyAdd"/> holds them.</summary>
+internal struct Strip
+{
+    public F4 C0, C1, C2, C3;
+
+    /// <summary>s + a b over 16 of the inner dimension.</summary>
+    /// <param name="s">The sums so far.</param>
+    /// <param name="a">16 rows.</param>
+    /// <param name="left">The first 16 columns: two fragments of the right factor.</param>
+    /// <param name="right">The last 16.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Strip Multiply(Strip s, U4 a, U4 left, U4 right)
+    {
+        s.C0 = TensorCores.MultiplyAdd(s.C0, a.X, a.Y, a.Z, a.W, left.X, left.Y);
+        s.C1 = TensorCores.MultiplyAdd(s.C1, a.X, a.Y, a.Z, a.W, left.Z, left.W);
+        s.C2 = TensorCores.MultiplyAdd(s.C2, a.X, a.Y, a.Z, a.W, right.X, right.Y);
+        s.C3 = TensorCores.MultiplyAdd(s.C3, a.X, a.Y, a.Z, a.W, right.Z, right.W);
+        return s;
+    }
+
+    /// <summary>Eight floats as bf16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static U4 Round(F4 a, F4 b)
+    {
+        U4 chunk;
+        chunk.X = TensorCores.Pack(a.X, a.Y);
+        chunk.Y = TensorCores.Pack(a.Z, a.W);
+        chunk.Z = TensorCores.Pack(b.X, b.Y);
+        chunk.W = TensorCores.Pack(b.Z, b.W);
+        return chunk;
+    }
+}
