@@ -1,5 +1,6 @@
 using AnoPLe.Gpu.Benchmarks.Cold;
 using AnoPLe.Gpu.Benchmarks.Features;
+using AnoPLe.Gpu.Benchmarks.GpuLadder;
 using AnoPLe.Gpu.Benchmarks.Ladder;
 using AnoPLe.Gpu.Benchmarks.Model;
 using AnoPLe.Gpu.Benchmarks.Ort;
@@ -8,7 +9,7 @@ using BenchmarkDotNet.Running;
 
 namespace AnoPLe.Gpu.Benchmarks;
 
-/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step, ladder, features and ptx.</summary>
+/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step, ladder, gpu-ladder, features and ptx.</summary>
 internal static class Program
 {
     // The measured process of compare-cold loads nothing of what the other commands need.
@@ -25,6 +26,8 @@ internal static class Program
             return await TrainStepCommand.Run(trainRest);
         if (args is ["ladder", .. var ladderRest])
             return await LadderCommand.Run(ladderRest);
+        if (args is ["gpu-ladder", .. var gpuLadderRest])
+            return await GpuLadderCommand.Run(gpuLadderRest);
         if (args is ["features", .. var featuresRest])
             return await FeaturesCommand.Run(featuresRest);
         if (args is ["ptx", .. var ptxRest])

@@ -21,9 +21,9 @@ internal static class PtxCompiler
 {
     private const BindingFlags AnyStatic = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
 
-    /// <summary>Every kernel of this assembly, found by <see cref="KernelAttribute"/>, in order of name.</summary>
-    public static IEnumerable<(string Name, bool Hot, bool Tensor, MethodInfo Method)> Kernels()
-        => from type in typeof(PtxCompiler).Assembly.GetTypes().OrderBy(t => t.Name, StringComparer.Ordinal)
+    /// <summary>Every kernel of an assembly (null for this one), found by <see cref="KernelAttribute"/>, in order of name.</summary>
+    public static IEnumerable<(string Name, bool Hot, bool Tensor, MethodInfo Method)> Kernels(Assembly? assembly = null)
+        => from type in (assembly ?? typeof(PtxCompiler).Assembly).GetTypes().OrderBy(t => t.Name, StringComparer.Ordinal)
            from method in type.GetMethods(AnyStatic).OrderBy(m => m.Name, StringComparer.Ordinal)
            from kernel in method.GetCustomAttributes<KernelAttribute>()
            let arguments = kernel.TypeArguments
@@ -34,14 +34,14 @@ internal static class PtxCompiler
     public static IReadOnlyList<PtxKernel> CompileAll() => Compile(_ => true);
 
     /// <summary>The PTX of the kernels whose name is wanted.</summary>
-    public static IReadOnlyList<PtxKernel> Compile(Predicate<string> wanted)
+    public static IReadOnlyList<PtxKernel> Compile(Predicate<string> wanted, Assembly? assembly = null)
     {
         // A context needs a device of some kind; nothing runs on this one.
         using var context = Context.Create(builder => builder.CPU().EnableAlgorithms().EnableLocalBarrier().EnableTensorCores().Optimize(OptimizationLevel.O2));
         using var ptx = new PTXBackend(context, new CudaCapabilityContext(CudaArchitecture.SM_80), CudaArchitecture.SM_80, CudaInstructionSet.ISA_70,
             null);
         List<PtxKernel> compiled = [];
-        foreach (var (name, hot, tensor, method) in Kernels().Where(kernel => wanted(kernel.Name)))
+        foreach (var (name, hot, tensor, method) in Kernels(assembly).Where(kernel => wanted(kernel.Name)))
         {
             var kernel = (PTXCompiledKernel)ptx.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(method), default);
             compiled.Add(new(name, hot, tensor, kernel.PTXAssembly));

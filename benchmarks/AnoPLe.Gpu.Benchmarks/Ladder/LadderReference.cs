@@ -58,11 +58,14 @@ internal sealed unsafe class LadderReference
                 sum += term;
                 absolute += Math.Abs(term);
             }
-            c[i * problem.N + j] = sum * NormalCdf(sum);
+            c[i * problem.N + j] = Gelu(sum);
             largest = Math.Max(largest, absolute);
         }
         return largest;
     }
+
+    /// <summary>x Phi(x).</summary>
+    public static double Gelu(double x) => x * NormalCdf(x);
 
     /// <summary>Phi(x) = 1/2 + phi(x) (x + x^3/3 + x^5/(3·5) + …), absolute error about 1e-15. Source: Marsaglia 2004, "Evaluating the Normal Distribution".</summary>
     private static double NormalCdf(double x)

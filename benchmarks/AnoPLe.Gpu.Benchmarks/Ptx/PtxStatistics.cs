@@ -21,13 +21,17 @@ internal sealed partial record PtxStatistics(int Instructions, int Products, int
     public static PtxStatistics Of(string ptx)
     {
         string[] lines = [.. ptx.Split('\n').Select(line => Predicate().Replace(line.Trim(), ""))];
-        string[] code = [.. lines.Where(line => line.EndsWith(';') && char.IsAsciiLetterLower(line.FirstOrDefault()))];
+        string[] code = [.. lines.SelectMany(Statements).Where(line => line.EndsWith(';') && char.IsAsciiLetterLower(line.FirstOrDefault()))];
         int Count(string pattern) => code.Count(line => Regex.IsMatch(line, pattern, RegexOptions.CultureInvariant));
         const string Wide = @"\.(v4\.(f32|u32|s32|b32)|v2\.(f64|u64|s64|b64))\b";
         return new(code.Length, Count(@"^(mul|fma|mad)(\.rn)?(\.ftz)?\.f32\b"), Count(@"^(mma|wgmma)\b"), Count(@"^((ld|st)\.global|cp\.async\.c[ag])\b"),
             Count(@"^((ld|st)\.global.*" + Wide + @"|cp\.async\.c[ag]\..*, 16\b)"), Count(@"^((ld|st)\.shared|ldmatrix)\b"), Count(@"^((ld|st)\.shared.*" + Wide + "|ldmatrix)"),
             Count(@"^bar\.sync\b|^barrier\.sync\b"), Count(@"^bra\b"), Bytes(lines, ".shared"), Bytes(lines, ".local"));
     }
+
+    // Several in braces are one intrinsic: "{ .reg .u64 a; mov.u64 a, %rd1; ldmatrix...; }"
+    private static IEnumerable<string> Statements(string line) =>
+        line is ['{', .., '}'] ? line[1..^1].Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(statement => statement + ";") : [line];
 
     // ".shared .align 16 .b8 name[4096];"
     private static int Bytes(IEnumerable<string> lines, string space) => lines.Select(line => Declaration().Match(line))

@@ -28,7 +28,7 @@ internal static partial class CommonOptions
     /// <summary>--device. What cannot be the name of a device is bad usage; one that is merely not there fails when it is opened.</summary>
     public static Option<string> Device() => Checked(new Option<string>("--device")
     {
-        Description = $"auto, cpu, cuda:0, opencl:0 or simulator; cuda:0/bf16 computes linear layers on tensor cores, cpu/bf16 keeps their weights in half the memory. {Backends.DeviceVariable} sets what auto means.",
+        Description = $"auto, cpu, cuda:0, opencl:0 or simulator; cuda:0/bf16 computes linear layers and attention on tensor cores, cpu/bf16 keeps weights in half the memory. {Backends.DeviceVariable} sets what auto means.",
         DefaultValueFactory = _ => "auto",
         HelpName = "DEVICE",
     }, IsDevice, DeviceNames);
