@@ -27,10 +27,13 @@ public sealed class CpuBackend : Backend
 
     /// <summary>Starts the threads.</summary>
     /// <param name="threads">Threads that compute, the caller's included; 0 for the processors this process may use.</param>
-    /// <param name="precision">What the weights of linear layers are kept in.</param>
+    /// <param name="precision">What the weights of linear layers are kept in: fp32 or bf16.</param>
     /// <exception cref="ArgumentException">A negative number of threads, or more than <see cref="MaxThreads"/>.</exception>
+    /// <exception cref="DeviceException">Another precision.</exception>
     public CpuBackend(int threads = 0, MatrixPrecision precision = MatrixPrecision.Fp32)
     {
+        if (precision is not (MatrixPrecision.Fp32 or MatrixPrecision.Bf16))
+            throw new DeviceException($"The processor keeps weights in fp32 or bf16, not in {precision.ToString().ToLowerInvariant()}. Use cpu, cpu/bf16, or a CUDA device with tensor cores.");
         MatrixPrecision = precision;
         Device = Describe(threads, precision);
         Threads = ThreadCount(threads);

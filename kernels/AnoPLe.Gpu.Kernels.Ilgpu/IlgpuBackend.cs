@@ -49,7 +49,7 @@ public sealed class IlgpuBackend : Backend
 
     /// <summary>Opens a device.</summary>
     /// <param name="id">"cuda:N", "opencl:N" or "simulator", as <see cref="Devices"/> lists them.</param>
-    /// <param name="precision">What linear layers compute in. bf16 is a matter of tensor cores: CUDA devices from compute capability 8.0 on have them, and the simulator.</param>
+    /// <param name="precision">What linear layers and attention compute in. bf16 and fp16 are a matter of tensor cores: CUDA devices from compute capability 8.0 on have them, and the simulator.</param>
     /// <exception cref="DeviceException">There is no such device, its driver refuses it, or it cannot compute in that precision.</exception>
     public static IlgpuBackend Open(string id, MatrixPrecision precision = MatrixPrecision.Fp32)
     {
@@ -61,8 +61,8 @@ public sealed class IlgpuBackend : Backend
                 "Choose one of these, or install the device's driver.");
         Require.That(found.Device.MaxNumThreadsPerGroup >= MinGroup,
             $"{id} ({found.Info.Name}) runs groups of {found.Device.MaxNumThreadsPerGroup} threads, the kernels need {MinGroup}. Use cpu.");
-        if (precision == MatrixPrecision.Bf16 && !HasTensorCores(found.Device))
-            throw new DeviceException($"{id} ({found.Info.Name}) has no tensor cores that compute in bf16. Use fp32, or a CUDA device of compute capability 8.0 or newer.");
+        if (precision != MatrixPrecision.Fp32 && !HasTensorCores(found.Device))
+            throw new DeviceException($"{id} ({found.Info.Name}) has no tensor cores that compute in {precision.ToString().ToLowerInvariant()}. Use fp32, or a CUDA device of compute capability 8.0 or newer.");
         try
         {
             return new IlgpuBackend(found.Info, found.Device, precision);
@@ -90,7 +90,8 @@ public sealed class IlgpuBackend : Backend
     public override DeviceInfo Device { get; }
 
     /// <inheritdoc/>
-    public override string Precision => MatrixPrecision == MatrixPrecision.Bf16 ? "bf16 linear layers and attention of inference with fp32 sums, fp32 elsewhere" : "fp32";
+    public override string Precision => MatrixPrecision == MatrixPrecision.Fp32 ? "fp32"
+        : $"{MatrixPrecision.ToString().ToLowerInvariant()} linear layers and attention of inference with fp32 sums, fp32 elsewhere";
 
     /// <inheritdoc/>
     public override MatrixPrecision MatrixPrecision { get; }

@@ -25,13 +25,13 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
     private readonly Launch?[] launchers = new Launch?[9];
     private readonly Repack repack = new(backend);
     private readonly LinearGradients gradients = new(backend);
-    private readonly TensorLinear? tensorCores = backend.MatrixPrecision == MatrixPrecision.Bf16 ? new(backend) : null;
+    private readonly TensorLinear? tensorCores = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
 
     protected override Ops.PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
         Ops.WeightLayout layout, MatrixPrecision precision)
     {
         var packed = new PackedWeights(backend, name, weight, bias, outFeatures, inFeatures, layout, precision);
-        if (precision == MatrixPrecision.Bf16)
+        if (precision != MatrixPrecision.Fp32)
             tensorCores!.Round(packed);
         return packed;
     }
@@ -42,7 +42,7 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
         int M = x.Rows, N = w.OutFeatures, K = w.InFeatures;
         var x4 = x.Quads(backend, K, out bool vectorIn);
         var y4 = y.Quads(backend, N, out bool vectorOut);
-        if (w.Precision == MatrixPrecision.Bf16)
+        if (w.Precision != MatrixPrecision.Fp32)
         {
             tensorCores!.Forward(x.View(backend), x4, new() { M = M, K = K, Vector = vectorIn ? 1 : 0 }, w, y.View(backend), new() { N = N, Accumulate = accumulate ? 1 : 0 }, activation);
             return;
@@ -56,7 +56,7 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
     protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
     {
         repack.Run(Views.Of(target, backend), weight, bias, layout);
-        if (target.Precision == MatrixPrecision.Bf16)
+        if (target.Precision != MatrixPrecision.Fp32)
             tensorCores!.Round(Views.Of(target, backend));
     }
 

@@ -31,14 +31,14 @@ internal sealed class PackedWeights : Ops.PackedLinear
         Matrix = ((View)buffer.View).SubView(0, inner * PaddedColumns).Cast<F4>();
         Bias = ((View)buffer.View).SubView(inner * PaddedColumns, PaddedColumns).Cast<F4>();
         PaddedInner = inner;
-        if (precision == MatrixPrecision.Bf16)
+        if (precision != MatrixPrecision.Fp32)
             rounded = backend.AllocateBuffer(name, TensorLinear.RoundedWords(this));
     }
 
     /// <summary>Inner dimension with its padding.</summary>
     public int PaddedInner { get; }
 
-    /// <summary>The same in bf16 for <see cref="TensorLinear"/>, pairs along the inner dimension; there when <see cref="Ops.PackedLinear.Precision"/> says so.</summary>
+    /// <summary>The same in 16 bits for <see cref="TensorLinear"/>, pairs along the inner dimension; there when <see cref="Ops.PackedLinear.Precision"/> says so.</summary>
     public ArrayView<uint> Rounded => ((View)rounded!.View).Cast<uint>();
 
     /// <summary>Matrix and bias as floats.</summary>

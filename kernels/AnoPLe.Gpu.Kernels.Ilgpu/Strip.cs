@@ -13,24 +13,26 @@ internal struct Strip
     /// <param name="left">The first 16 columns: two fragments of the right factor.</param>
     /// <param name="right">The last 16.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Strip Multiply(Strip s, U4 a, U4 left, U4 right)
+    public static Strip Multiply<THalf>(Strip s, U4 a, U4 left, U4 right)
+        where THalf : struct, IHalf
     {
-        s.C0 = TensorCores.MultiplyAdd(s.C0, a.X, a.Y, a.Z, a.W, left.X, left.Y);
-        s.C1 = TensorCores.MultiplyAdd(s.C1, a.X, a.Y, a.Z, a.W, left.Z, left.W);
-        s.C2 = TensorCores.MultiplyAdd(s.C2, a.X, a.Y, a.Z, a.W, right.X, right.Y);
-        s.C3 = TensorCores.MultiplyAdd(s.C3, a.X, a.Y, a.Z, a.W, right.Z, right.W);
+        s.C0 = THalf.MultiplyAdd(s.C0, a.X, a.Y, a.Z, a.W, left.X, left.Y);
+        s.C1 = THalf.MultiplyAdd(s.C1, a.X, a.Y, a.Z, a.W, left.Z, left.W);
+        s.C2 = THalf.MultiplyAdd(s.C2, a.X, a.Y, a.Z, a.W, right.X, right.Y);
+        s.C3 = THalf.MultiplyAdd(s.C3, a.X, a.Y, a.Z, a.W, right.Z, right.W);
         return s;
     }
 
-    /// <summary>Eight floats as bf16.</summary>
+    /// <summary>Eight floats in 16 bits each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static U4 Round(F4 a, F4 b)
+    public static U4 Round<THalf>(F4 a, F4 b)
+        where THalf : struct, IHalf
     {
         U4 chunk;
-        chunk.X = TensorCores.Pack(a.X, a.Y);
-        chunk.Y = TensorCores.Pack(a.Z, a.W);
-        chunk.Z = TensorCores.Pack(b.X, b.Y);
-        chunk.W = TensorCores.Pack(b.Z, b.W);
+        chunk.X = THalf.Pack(a.X, a.Y);
+        chunk.Y = THalf.Pack(a.Z, a.W);
+        chunk.Z = THalf.Pack(b.X, b.Y);
+        chunk.W = THalf.Pack(b.Z, b.W);
         return chunk;
     }
 }

@@ -4,7 +4,7 @@ using ILGPU.Algorithms;
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>
-/// Attention's forward on tensor cores: queries, keys, values and weights rounded to bf16, scores, sums and the softmax in fp32. A group of four warps takes 64 queries of
+/// Attention's forward on tensor cores: queries, keys, values and weights rounded to bf16 or fp16, scores, sums and the softmax in fp32. A group of four warps takes 64 queries of
 /// one head, a warp 16 of them, and walks over tiles of 32 keys. The scores stay in registers, where a warp's sums have the layout that it needs of a left
 /// factor: so they become the weights of the second product without leaving the thread. Rows in shared memory are swizzled against bank conflicts.
 /// Source: FlashAttention-2, arXiv 2307.08691, algorithm 1.
@@ -26,10 +26,14 @@ internal sealed class TensorAttention(IlgpuBackend backend)
 
     private Launch Launcher(int D) => D switch
     {
-        <= 32 => head32 ??= backend.Load<Launch>(nameof(Attention), ForwardKernel<Head32>),
-        <= 64 => head64 ??= backend.Load<Launch>(nameof(Attention), ForwardKernel<Head64>),
-        _ => head128 ??= backend.Load<Launch>(nameof(Attention), ForwardKernel<Head128>),
+        <= 32 => head32 ??= Load<Head32>(),
+        <= 64 => head64 ??= Load<Head64>(),
+        _ => head128 ??= Load<Head128>(),
     };
+
+    private Launch Load<THead>()
+        where THead : struct, IHeadWidth
+        => backend.Load<Launch>(nameof(Attention), backend.MatrixPrecision == MatrixPrecision.Fp16 ? ForwardKernel<THead, Fp16> : ForwardKernel<THead, Bf16>);
 
     /// <summary>Unnormalised outputs of a warp's 16 queries, 32 channels a strip.</summary>
     private struct HeadStrips
@@ -53,11 +57,15 @@ internal sealed class TensorAttention(IlgpuBackend backend)
     }
 
     // One group per tile of queries of every head of every sequence.
-    [Kernel(typeof(Head32), Hot = true, Tensor = true)]
-    [Kernel(typeof(Head64), Hot = true, Tensor = true)]
-    [Kernel(typeof(Head128), Hot = true, Tensor = true)]
-    private static void ForwardKernel<THead>(View qkv, ArrayView<F4> qkv4, View y, AttentionShape shape)
+    [Kernel(typeof(Head32), typeof(Bf16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head64), typeof(Bf16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head128), typeof(Bf16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head32), typeof(Fp16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head64), typeof(Fp16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head128), typeof(Fp16), Hot = true, Tensor = true)]
+    private static void ForwardKernel<THead, THalf>(View qkv, ArrayView<F4> qkv4, View y, AttentionShape shape)
         where THead : struct, IHeadWidth
+        where THalf : struct, IHalf
     {
         int rowWords = 16 * THead.Chunks, keys = Queries * rowWords, values = keys + Keys * rowWords;
         var shared = SharedMemory.Allocate<uint>((Queries + 2 * Keys) * 16 * THead.Chunks);
@@ -69,18 +77,18 @@ internal sealed class TensorAttention(IlgpuBackend backend)
         int queryRow = warpRow + (lane & 15), queryChunk = lane >> 4, keyRow = (lane & 7) + ((lane >> 4) << 3), keyChunk = (lane >> 3) & 1;
         int valueRow = lane & 15, valueChunk = lane >> 4;
 
-        Load<THead>(shared, 0, Queries, qkv, qkv4, shape, start, query0);
+        Load<THead, THalf>(shared, 0, Queries, qkv, qkv4, shape, start, query0);
         HeadStrips o = default;
         Rows max = Rows.Of(float.NegativeInfinity, float.NegativeInfinity), sum = default;
         for (int key0 = 0; key0 < keyEnd; key0 += Keys)
         {
             Local.Barrier(); // nobody reads the tile before any more
-            Load<THead>(shared, keys, Keys, qkv, qkv4, shape, start + shape.C, key0);
-            Load<THead>(shared, values, Keys, qkv, qkv4, shape, start + 2 * shape.C, key0);
+            Load<THead, THalf>(shared, keys, Keys, qkv, qkv4, shape, start + shape.C, key0);
+            Load<THead, THalf>(shared, values, Keys, qkv, qkv4, shape, start + 2 * shape.C, key0);
             Local.Barrier();
             Strip s = default;
             for (int chunk = 0; chunk < 4 * THead.Chunks; chunk += 2)
-                s = Strip.Multiply(s, TensorCores.LoadMatrices(ref shared[0], Word<THead>(queryRow, chunk + queryChunk)),
+                s = Strip.Multiply<THalf>(s, TensorCores.LoadMatrices(ref shared[0], Word<THead>(queryRow, chunk + queryChunk)),
                     TensorCores.LoadMatrices(ref shared[0], keys + Word<THead>(keyRow, chunk + keyChunk)),
                     TensorCores.LoadMatrices(ref shared[0], keys + Word<THead>(keyRow + 16, chunk + keyChunk)));
             s = Mask(s, shape, query, key0 + 2 * (lane & 3));
@@ -94,14 +102,14 @@ internal sealed class TensorAttention(IlgpuBackend backend)
             s.C3 = Exponential(s.C3, max);
             sum = Rows.Of(sum.First * factor.First + ((s.C0.X + s.C0.Y) + (s.C1.X + s.C1.Y)) + ((s.C2.X + s.C2.Y) + (s.C3.X + s.C3.Y)),
                 sum.Second * factor.Second + ((s.C0.Z + s.C0.W) + (s.C1.Z + s.C1.W)) + ((s.C2.Z + s.C2.W) + (s.C3.Z + s.C3.W)));
-            U4 left = Weights(s.C0, s.C1), right = Weights(s.C2, s.C3);
-            o.S0 = AddValues<THead>(o.S0, factor, left, right, shared, values, valueRow, valueChunk);
+            U4 left = Weights<THalf>(s.C0, s.C1), right = Weights<THalf>(s.C2, s.C3);
+            o.S0 = AddValues<THead, THalf>(o.S0, factor, left, right, shared, values, valueRow, valueChunk);
             if (THead.Chunks > 1)
-                o.S1 = AddValues<THead>(o.S1, factor, left, right, shared, values, valueRow, valueChunk + 4);
+                o.S1 = AddValues<THead, THalf>(o.S1, factor, left, right, shared, values, valueRow, valueChunk + 4);
             if (THead.Chunks > 2)
             {
-                o.S2 = AddValues<THead>(o.S2, factor, left, right, shared, values, valueRow, valueChunk + 8);
-                o.S3 = AddValues<THead>(o.S3, factor, left, right, shared, values, valueRow, valueChunk + 12);
+                o.S2 = AddValues<THead, THalf>(o.S2, factor, left, right, shared, values, valueRow, valueChunk + 8);
+                o.S3 = AddValues<THead, THalf>(o.S3, factor, left, right, shared, values, valueRow, valueChunk + 12);
             }
         }
         Rows inverse = Rows.Of(1f / SumOfQuad(sum.First), 1f / SumOfQuad(sum.Second));
@@ -121,10 +129,11 @@ internal sealed class TensorAttention(IlgpuBackend backend)
     private static int Word<THead>(int row, int chunk)
         where THead : struct, IHeadWidth => row * 16 * THead.Chunks + ((chunk ^ (THead.Chunks == 1 ? (row >> 1) & 3 : row & 7)) << 2);
 
-    /// <summary>Rows of a head to shared memory in bf16, zeros beyond the sequence and beyond the head.</summary>
+    /// <summary>Rows of a head to shared memory in 16 bits, zeros beyond the sequence and beyond the head.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Load<THead>(ArrayView<uint> shared, int first, int rows, View x, ArrayView<F4> x4, AttentionShape shape, int start, int token0)
+    private static void Load<THead, THalf>(ArrayView<uint> shared, int first, int rows, View x, ArrayView<F4> x4, AttentionShape shape, int start, int token0)
         where THead : struct, IHeadWidth
+        where THalf : struct, IHalf
     {
         var chunks = shared.Cast<U4>();
         for (int i = Group.IdxX; i < rows * 4 * THead.Chunks; i += Threads)
@@ -137,7 +146,7 @@ internal sealed class TensorAttention(IlgpuBackend backend)
                 if (d + 4 < shape.D)
                     b = shape.Vector != 0 ? x4[(at >> 2) + 2 * chunk + 1] : AttentionTile.LoadQuad(x, at, d + 4, shape.D);
             }
-            chunks[(first + Word<THead>(row, chunk)) >> 2] = Strip.Round(a, b);
+            chunks[(first + Word<THead>(row, chunk)) >> 2] = Strip.Round<THalf>(a, b);
         }
     }
 
@@ -180,28 +189,30 @@ internal sealed class TensorAttention(IlgpuBackend backend)
 
     /// <summary>Two fragments of sums, 16 columns, as 16 of the inner dimension of a left factor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static U4 Weights(F4 a, F4 b)
+    private static U4 Weights<THalf>(F4 a, F4 b)
+        where THalf : struct, IHalf
     {
         U4 weights;
-        weights.X = TensorCores.Pack(a.X, a.Y);
-        weights.Y = TensorCores.Pack(a.Z, a.W);
-        weights.Z = TensorCores.Pack(b.X, b.Y);
-        weights.W = TensorCores.Pack(b.Z, b.W);
+        weights.X = THalf.Pack(a.X, a.Y);
+        weights.Y = THalf.Pack(a.Z, a.W);
+        weights.Z = THalf.Pack(b.X, b.Y);
+        weights.W = THalf.Pack(b.Z, b.W);
         return weights;
     }
 
     /// <summary>factor o + P V for 32 channels and a tile of 32 keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Strip AddValues<THead>(Strip o, Rows factor, U4 left, U4 right, ArrayView<uint> shared, int values, int row, int chunk)
+    private static Strip AddValues<THead, THalf>(Strip o, Rows factor, U4 left, U4 right, ArrayView<uint> shared, int values, int row, int chunk)
         where THead : struct, IHeadWidth
+        where THalf : struct, IHalf
     {
         o.C0 = Scaled(o.C0, factor);
         o.C1 = Scaled(o.C1, factor);
         o.C2 = Scaled(o.C2, factor);
         o.C3 = Scaled(o.C3, factor);
-        o = Strip.Multiply(o, left, TensorCores.LoadMatricesTransposed(ref shared[0], values + Word<THead>(row, chunk)),
+        o = Strip.Multiply<THalf>(o, left, TensorCores.LoadMatricesTransposed(ref shared[0], values + Word<THead>(row, chunk)),
             TensorCores.LoadMatricesTransposed(ref shared[0], values + Word<THead>(row, chunk + 2)));
-        return Strip.Multiply(o, right, TensorCores.LoadMatricesTransposed(ref shared[0], values + Word<THead>(row + 16, chunk)),
+        return Strip.Multiply<THalf>(o, right, TensorCores.LoadMatricesTransposed(ref shared[0], values + Word<THead>(row + 16, chunk)),
             TensorCores.LoadMatricesTransposed(ref shared[0], values + Word<THead>(row + 16, chunk + 2)));
     }
 

@@ -4,7 +4,7 @@ using ILGPU.IR.Intrinsics;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
-/// <summary>Four 32-bit words, each a pair of bf16: what one thread holds of a 16 x 16 fragment of the left factor.</summary>
+/// <summary>Four 32-bit words, each a pair of 16-bit floats: what one thread holds of a 16 x 16 fragment of the left factor.</summary>
 internal struct U4
 {
     public uint X, Y, Z, W;
@@ -30,31 +30,14 @@ internal static class TensorCores
     /// g (X, Y) and g + 8 (Z, W).
     /// </summary>
     [IntrinsicImplementation]
-    public static F4 MultiplyAdd(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1)
-    {
-        int lane = Warp.LaneIdx, slot = Rent(lane), g = lane >> 2, t = lane & 3, own = lane * Words;
-        uint[] s = Exchange[slot];
-        s[own] = a0;
-        s[own + 1] = a1;
-        s[own + 2] = a2;
-        s[own + 3] = a3;
-        s[own + 4] = b0;
-        s[own + 5] = b1;
-        Warp.Barrier();
-        for (int k = 0; k < 4; k++)
-        {
-            int a = (4 * g + k) * Words, left = (8 * t + k) * Words + 4, right = (8 * t + 4 + k) * Words + 4;
-            c.X += Dot(s[a], s[left]) + Dot(s[a + 2], s[left + 1]);
-            c.Y += Dot(s[a], s[right]) + Dot(s[a + 2], s[right + 1]);
-            c.Z += Dot(s[a + 1], s[left]) + Dot(s[a + 3], s[left + 1]);
-            c.W += Dot(s[a + 1], s[right]) + Dot(s[a + 3], s[right + 1]);
-        }
-        Return(lane, slot);
-        return c;
-    }
+    public static F4 MultiplyAdd(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => Emulate(c, a0, a1, a2, a3, b0, b1, isFp16: false);
+
+    /// <summary>The same in fp16.</summary>
+    [IntrinsicImplementation]
+    public static F4 MultiplyAddFp16(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => Emulate(c, a0, a1, a2, a3, b0, b1, isFp16: true);
 
     /// <summary>
-    /// Four 8 x 8 matrices of bf16 from shared memory (ldmatrix.x4). Thread 8 m + r names the first word of row r of matrix m; thread 4 g + t gets
+    /// Four 8 x 8 matrices of 16-bit floats from shared memory (ldmatrix.x4). Thread 8 m + r names the first word of row r of matrix m; thread 4 g + t gets
     /// word t of row g of each.
     /// </summary>
     /// <param name="shared">Element 0 of the shared memory.</param>
@@ -120,6 +103,10 @@ internal static class TensorCores
     [IntrinsicImplementation]
     public static uint Pack(float low, float high) => Round(low) | (Round(high) << 16);
 
+    /// <summary>Two floats as fp16, likewise (cvt.rn.f16x2.f32).</summary>
+    [IntrinsicImplementation]
+    public static uint PackFp16(float low, float high) => BitConverter.HalfToUInt16Bits((System.Half)low) | ((uint)BitConverter.HalfToUInt16Bits((System.Half)high) << 16);
+
     /// <summary>A float's bf16, rounded to nearest, ties to even; NaN stays NaN.</summary>
     internal static uint Round(float value)
     {
@@ -127,11 +114,36 @@ internal static class TensorCores
         return float.IsNaN(value) ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     }
 
+    private static F4 Emulate(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1, bool isFp16)
+    {
+        int lane = Warp.LaneIdx, slot = Rent(lane), g = lane >> 2, t = lane & 3, own = lane * Words;
+        uint[] s = Exchange[slot];
+        s[own] = a0;
+        s[own + 1] = a1;
+        s[own + 2] = a2;
+        s[own + 3] = a3;
+        s[own + 4] = b0;
+        s[own + 5] = b1;
+        Warp.Barrier();
+        for (int k = 0; k < 4; k++)
+        {
+            int a = (4 * g + k) * Words, left = (8 * t + k) * Words + 4, right = (8 * t + 4 + k) * Words + 4;
+            c.X += Dot(s[a], s[left], isFp16) + Dot(s[a + 2], s[left + 1], isFp16);
+            c.Y += Dot(s[a], s[right], isFp16) + Dot(s[a + 2], s[right + 1], isFp16);
+            c.Z += Dot(s[a + 1], s[left], isFp16) + Dot(s[a + 3], s[left + 1], isFp16);
+            c.W += Dot(s[a + 1], s[right], isFp16) + Dot(s[a + 3], s[right + 1], isFp16);
+        }
+        Return(lane, slot);
+        return c;
+    }
+
     private static uint Column(ref uint shared, uint[] rows, int row, int g) => Half(ref shared, rows[row], g) | (Half(ref shared, rows[row + 1], g) << 16);
 
     private static uint Half(ref uint shared, uint word, int column) => (Unsafe.Add(ref shared, (int)word + (column >> 1)) >> (16 * (column & 1))) & 0xffff;
 
-    private static float Dot(uint a, uint b) => Low(a) * Low(b) + High(a) * High(b);
+    private static float Dot(uint a, uint b, bool isFp16) => isFp16 ? LowFp16(a) * LowFp16(b) + LowFp16(a >> 16) * LowFp16(b >> 16) : Low(a) * Low(b) + High(a) * High(b);
+
+    private static float LowFp16(uint pair) => (float)BitConverter.UInt16BitsToHalf((ushort)pair);
 
     private static float Low(uint pair) => BitConverter.UInt32BitsToSingle(pair << 16);
 

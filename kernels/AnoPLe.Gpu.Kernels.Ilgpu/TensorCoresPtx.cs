@@ -19,13 +19,17 @@ internal static class TensorCoresPtx
         return builder;
     }
 
-    private static void MultiplyAdd(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    private static void MultiplyAdd(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitProduct(generator, value, "bf16");
+
+    private static void MultiplyAddFp16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitProduct(generator, value, "f16");
+
+    private static void EmitProduct(PTXCodeGenerator generator, Value value, string type)
     {
         var call = (MethodCall)value;
         string c = Registers(generator, generator.Load(call[0]));
         string[] ab = [.. Enumerable.Range(1, 6).Select(i => Argument(generator, call, i))];
         string d = Registers(generator, generator.Allocate(value));
-        Line(generator, $"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {{{d}}}, {{{string.Join(", ", ab[..4])}}}, {{{string.Join(", ", ab[4..])}}}, {{{c}}};");
+        Line(generator, $"mma.sync.aligned.m16n8k16.row.col.f32.{type}.{type}.f32 {{{d}}}, {{{string.Join(", ", ab[..4])}}}, {{{string.Join(", ", ab[4..])}}}, {{{c}}};");
     }
 
     private static void LoadMatrices(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "");
@@ -52,11 +56,15 @@ internal static class TensorCoresPtx
     private static void WaitAllButOne(PTXBackend backend, PTXCodeGenerator generator, Value value) => Line(generator, "cp.async.wait_group 1;");
 
     // The instruction names the high half first.
-    private static void Pack(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    private static void Pack(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitPack(generator, value, "bf16x2");
+
+    private static void PackFp16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitPack(generator, value, "f16x2");
+
+    private static void EmitPack(PTXCodeGenerator generator, Value value, string type)
     {
         var call = (MethodCall)value;
         string low = Argument(generator, call, 0), high = Argument(generator, call, 1);
-        Line(generator, $"cvt.rn.bf16x2.f32 {Registers(generator, generator.Allocate(value))}, {high}, {low};");
+        Line(generator, $"cvt.rn.{type}.f32 {Registers(generator, generator.Allocate(value))}, {high}, {low};");
     }
 
     // A pointer in the address space that the instruction wants, in the register `into`.

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>
-/// Linear's product on tensor cores: both factors rounded to bf16, sums in fp32. A group of 8 warps owns a tile of 128 x 128, a warp 64 x 32 of it. Slices of 32
+/// Linear's product on tensor cores: both factors rounded to bf16 or fp16, sums in fp32. A group of 8 warps owns a tile of 128 x 128, a warp 64 x 32 of it. Slices of 32
 /// of the inner dimension pass through three stages of shared memory: the weights by asynchronous copies, the rows of x through registers, where
 /// they are rounded. Rows of 64 bytes are swizzled, so that neither the copies nor ldmatrix meet in a bank.
 /// </summary>
@@ -27,10 +27,10 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     /// <summary>Words of the rounded copy of a packed matrix, [columns padded][inner padded to slices].</summary>
     public static int RoundedWords(PackedWeights weights) => weights.PaddedColumns * TileChoice.Tiles(Slice, weights.InFeatures) * RowWords;
 
-    /// <summary>Rounds the packed matrix into its bf16 copy, transposed.</summary>
+    /// <summary>Rounds the packed matrix into its copy of 16-bit floats, transposed.</summary>
     public void Round(PackedWeights weights)
     {
-        round ??= backend.Load<LaunchRound>(nameof(Linear), RoundKernel);
+        round ??= backend.Load<LaunchRound>(nameof(Linear), backend.MatrixPrecision == MatrixPrecision.Fp16 ? RoundKernel<Fp16> : RoundKernel<Bf16>);
         int words = RoundedWords(weights);
         round(backend.Stream, ElementGroups.Config(backend, words), weights.Values, weights.Rounded, weights.PaddedInner, weights.PaddedColumns,
             TileChoice.Tiles(Slice, weights.InFeatures) * Slice);
@@ -39,26 +39,32 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     /// <summary>y = act(x W^T + b), or y += x W^T + b.</summary>
     public void Forward(View x, ArrayView<F4> x4, RowLayout layout, PackedWeights w, View y, ProductShape shape, Ops.Activation activation)
     {
-        Launch launch = launchers[(int)activation] ??= activation switch
-        {
-            Ops.Activation.Gelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<Gelu>),
-            Ops.Activation.QuickGelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<QuickGelu>),
-            _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity>),
-        };
+        Launch launch = launchers[(int)activation] ??= backend.MatrixPrecision == MatrixPrecision.Fp16 ? Load<Fp16>(activation) : Load<Bf16>(activation);
         launch(backend.Stream, new(new Index2D(TileChoice.Tiles(Side, layout.M), TileChoice.Tiles(Side, shape.N)), new Index2D(256, 1)), x, x4, layout, w.Rounded,
             w.Bias.Cast<float>(), y, shape);
     }
 
+    private Launch Load<THalf>(Ops.Activation activation)
+        where THalf : struct, IHalf
+        => activation switch
+        {
+            Ops.Activation.Gelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<Gelu, THalf>),
+            Ops.Activation.QuickGelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<QuickGelu, THalf>),
+            _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity, THalf>),
+        };
+
     // rounded[column][k / 2] = (w[k][column], w[k + 1][column]), zeros after the inner dimension.
-    [Kernel]
-    private static void RoundKernel(View matrix, ArrayView<uint> rounded, int inner, int columns, int roundedInner)
+    [Kernel(typeof(Bf16))]
+    [Kernel(typeof(Fp16))]
+    private static void RoundKernel<THalf>(View matrix, ArrayView<uint> rounded, int inner, int columns, int roundedInner)
+        where THalf : struct, IHalf
     {
         int i = ElementGroups.Element, words = roundedInner / 2;
         if (i >= columns * words)
             return;
         int column = i / words, k = i % words * 2;
         float low = k < inner ? matrix[k * columns + column] : 0f, high = k + 1 < inner ? matrix[(k + 1) * columns + column] : 0f;
-        rounded[i] = TensorCores.Pack(low, high);
+        rounded[i] = THalf.Pack(low, high);
     }
 
     /// <summary>Sums of a warp's 64 rows and 32 columns.</summary>
@@ -74,11 +80,15 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     }
 
     // Group (x, y) owns rows x*128 and columns y*128 on.
-    [Kernel(typeof(Identity), Hot = true, Tensor = true)]
-    [Kernel(typeof(Gelu), Hot = true, Tensor = true)]
-    [Kernel(typeof(QuickGelu), Hot = true, Tensor = true)]
-    private static void ForwardKernel<TEpilogue>(View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape)
+    [Kernel(typeof(Identity), typeof(Bf16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Bf16), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Bf16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Fp16), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Fp16), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Fp16), Hot = true, Tensor = true)]
+    private static void ForwardKernel<TEpilogue, THalf>(View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape)
         where TEpilogue : struct, IEpilogue
+        where THalf : struct, IHalf
     {
         var shared = SharedMemory.Allocate<uint>(Stages * StageWords);
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5, row0 = Grid.IdxX * Side, column0 = Grid.IdxY * Side;
@@ -100,7 +110,7 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             {
                 TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord, ref w[0], copyFrom + slice * RowWords);
                 TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord2, ref w[0], copyFrom2 + slice * RowWords);
-                Store(shared, slice * StageWords, partWord, partWord2, LoadPart(x, x4, layout, row0 + partRow, slice * Slice + partK));
+                Store<THalf>(shared, slice * StageWords, partWord, partWord2, LoadPart(x, x4, layout, row0 + partRow, slice * Slice + partK));
             }
             TensorCores.Commit();
         }
@@ -119,10 +129,10 @@ internal sealed class TensorLinear(IlgpuBackend backend)
                 part = LoadPart(x, x4, layout, row0 + partRow, (slice + 2) * Slice + partK);
             }
             TensorCores.Commit();
-            sums = Multiply(sums, shared, stage + a0, stage + b0);
-            sums = Multiply(sums, shared, stage + a1, stage + b1);
+            sums = Multiply<THalf>(sums, shared, stage + a0, stage + b0);
+            sums = Multiply<THalf>(sums, shared, stage + a1, stage + b1);
             if (more)
-                Store(shared, next, partWord, partWord2, part);
+                Store<THalf>(shared, next, partWord, partWord2, part);
             stage = stage == 2 * StageWords ? 0 : stage + StageWords;
             next = next == 2 * StageWords ? 0 : next + StageWords;
         }
@@ -149,22 +159,24 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(ArrayView<uint> shared, int stage, int word, int word2, RowPart part)
+    private static void Store<THalf>(ArrayView<uint> shared, int stage, int word, int word2, RowPart part)
+        where THalf : struct, IHalf
     {
         var chunks = shared.Cast<U4>();
-        chunks[(stage + word) >> 2] = Strip.Round(part.A, part.B);
-        chunks[(stage + word2) >> 2] = Strip.Round(part.C, part.D);
+        chunks[(stage + word) >> 2] = Strip.Round<THalf>(part.A, part.B);
+        chunks[(stage + word2) >> 2] = Strip.Round<THalf>(part.C, part.D);
     }
 
     // 16 of the inner dimension: two loads of the weights, four of x, sixteen matrix instructions.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static WarpTile Multiply(WarpTile sums, ArrayView<uint> shared, int a, int b)
+    private static WarpTile Multiply<THalf>(WarpTile sums, ArrayView<uint> shared, int a, int b)
+        where THalf : struct, IHalf
     {
         U4 left = TensorCores.LoadMatrices(ref shared[0], b), right = TensorCores.LoadMatrices(ref shared[0], b + 16 * RowWords);
-        sums.S0 = Strip.Multiply(sums.S0, TensorCores.LoadMatrices(ref shared[0], a), left, right);
-        sums.S1 = Strip.Multiply(sums.S1, TensorCores.LoadMatrices(ref shared[0], a + 16 * RowWords), left, right);
-        sums.S2 = Strip.Multiply(sums.S2, TensorCores.LoadMatrices(ref shared[0], a + 32 * RowWords), left, right);
-        sums.S3 = Strip.Multiply(sums.S3, TensorCores.LoadMatrices(ref shared[0], a + 48 * RowWords), left, right);
+        sums.S0 = Strip.Multiply<THalf>(sums.S0, TensorCores.LoadMatrices(ref shared[0], a), left, right);
+        sums.S1 = Strip.Multiply<THalf>(sums.S1, TensorCores.LoadMatrices(ref shared[0], a + 16 * RowWords), left, right);
+        sums.S2 = Strip.Multiply<THalf>(sums.S2, TensorCores.LoadMatrices(ref shared[0], a + 32 * RowWords), left, right);
+        sums.S3 = Strip.Multiply<THalf>(sums.S3, TensorCores.LoadMatrices(ref shared[0], a + 48 * RowWords), left, right);
         return sums;
     }
 

@@ -11,4 +11,7 @@ public enum MatrixPrecision
     /// the memory.
     /// </summary>
     Bf16,
+
+    /// <summary>Factors rounded to fp16 (11 bits of mantissa), sums in 32-bit floats: tensor cores. What exceeds 65504 becomes infinite.</summary>
+    Fp16,
 }

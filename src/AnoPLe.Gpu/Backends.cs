@@ -24,7 +24,7 @@ public static class Backends
 
     /// <summary>Opens a device by name.</summary>
     /// <param name="device">
-    /// "auto", "cpu", "cuda:0", "opencl:0" or "simulator". "/bf16" after it lets linear layers compute in bf16 with fp32 sums, on tensor cores: CUDA devices of compute
+    /// "auto", "cpu", "cuda:0", "opencl:0" or "simulator". "/bf16" or "/fp16" after it lets linear layers and attention compute in that with fp32 sums, on tensor cores: CUDA devices of compute
     /// capability 8.0 or newer, and the simulator. "cpu/bf16" keeps their weights in bf16, in half the memory, and computes in fp32. "/fp32" is the default. No device falls
     /// back to another precision.
     /// </param>
@@ -56,8 +56,10 @@ public static class Backends
     private static (string Id, MatrixPrecision Precision) Parse(string device)
     {
         string id = device.Trim().ToLowerInvariant();
-        return id.EndsWith("/bf16", StringComparison.Ordinal) ? (id[..^5], MatrixPrecision.Bf16) : id.EndsWith("/fp32", StringComparison.Ordinal) ? (id[..^5], MatrixPrecision.Fp32)
-            : (id, MatrixPrecision.Fp32);
+        foreach (MatrixPrecision precision in Enum.GetValues<MatrixPrecision>())
+            if (id.EndsWith($"/{precision}", StringComparison.OrdinalIgnoreCase))
+                return (id[..id.LastIndexOf('/')], precision);
+        return (id, MatrixPrecision.Fp32);
     }
 
     private static bool IsAuto(string device) => device.Trim() is "" || device.Trim().Equals("auto", StringComparison.OrdinalIgnoreCase);

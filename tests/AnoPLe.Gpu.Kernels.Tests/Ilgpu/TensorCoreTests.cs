@@ -34,6 +34,24 @@ public sealed class TensorCoreTests
     }
 
     [Fact]
+    public void Both_in_fp16_agree_with_the_reference()
+    {
+        using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Fp16);
+        Assert.StartsWith("fp16", backend.Precision, StringComparison.Ordinal);
+        var random = new Random(3);
+        float[] x = Values(random, 20 * 70), w = Values(random, 9 * 70), qkv = [.. Values(random, 37 * 3 * 64).Select(value => 2 * value)];
+        using PackedLinear packed = backend.Linear.Pack("w", w, [], 9, 70);
+        using Tensor tx = backend.Upload("x", new(20, 70), x), ty = backend.Allocate("y", new(20, 9)), input = backend.Upload("qkv", new(1, 37, 192), qkv), output = backend.Allocate("o", new(1, 37, 64));
+        backend.Linear.Forward(ty, tx, packed);
+        Check(backend.Download(ty), x, w, [], null, 20, 9, 70, Activation.None, Fp16);
+        backend.Attention.Forward(output, input, heads: 2);
+        float[] actual = backend.Download(output);
+        for (int h = 0; h < 2; h++)
+            for (int t = 0; t < 37; t++)
+                CheckQuery(actual.AsSpan((t * 64) + (h * 32), 32), qkv.AsSpan(h * 32), 64, t, 37, Fp16, 1.0 / 2048);
+    }
+
+    [Fact]
     public void Repacked_weights_are_rounded_again()
     {
         using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
@@ -122,15 +140,16 @@ public sealed class TensorCoreTests
         Assert.Contains("bf16", backend.Precision, StringComparison.Ordinal);
     }
 
-    private static void Check(float[] actual, float[] x, float[] w, float[] bias, float[]? old, int rows, int outFeatures, int inFeatures, Activation activation)
+    private static void Check(float[] actual, float[] x, float[] w, float[] bias, float[]? old, int rows, int outFeatures, int inFeatures, Activation activation, Func<float, float>? round = null)
     {
+        round ??= Bf16;
         for (int r = 0; r < rows; r++)
             for (int o = 0; o < outFeatures; o++)
             {
                 double sum = bias.Length > 0 ? bias[o] : 0, size = Math.Abs(sum);
                 for (int k = 0; k < inFeatures; k++)
                 {
-                    double term = (double)Bf16(x[r * inFeatures + k]) * Bf16(w[o * inFeatures + k]);
+                    double term = (double)round(x[r * inFeatures + k]) * round(w[o * inFeatures + k]);
                     sum += term;
                     size += Math.Abs(term);
                 }
@@ -144,27 +163,30 @@ public sealed class TensorCoreTests
             }
     }
 
-    // One query of one head; qkv begins at q of token 0. Weights are rounded to bf16 after the softmax's exponentials, by at most 2^-8 of themselves.
-    private static void CheckQuery(ReadOnlySpan<float> actual, ReadOnlySpan<float> qkv, int C, int query, int keys)
+    // One query of one head; qkv begins at q of token 0. Weights are rounded after the softmax's exponentials: bf16, by at most 2^-8 of themselves.
+    private static void CheckQuery(ReadOnlySpan<float> actual, ReadOnlySpan<float> qkv, int C, int query, int keys, Func<float, float>? round = null, double unit = 1.0 / 256)
     {
+        round ??= Bf16;
         int D = actual.Length;
         var scores = new double[keys];
         for (int k = 0; k < keys; k++)
             for (int d = 0; d < D; d++)
-                scores[k] += (double)Bf16(qkv[query * 3 * C + d]) * Bf16(qkv[k * 3 * C + C + d]) / Math.Sqrt(D);
+                scores[k] += (double)round(qkv[query * 3 * C + d]) * round(qkv[k * 3 * C + C + d]) / Math.Sqrt(D);
         double max = scores.Max(), sum = scores.Sum(score => Math.Exp(score - max));
         for (int d = 0; d < D; d++)
         {
             double expected = 0, size = 0;
             for (int k = 0; k < keys; k++)
             {
-                double term = Math.Exp(scores[k] - max) / sum * Bf16(qkv[k * 3 * C + 2 * C + d]);
+                double term = Math.Exp(scores[k] - max) / sum * round(qkv[k * 3 * C + 2 * C + d]);
                 expected += term;
                 size += Math.Abs(term);
             }
-            Assert.Equal(expected, actual[d], (size / 256) + 1e-5);
+            Assert.Equal(expected, actual[d], (unit * size) + 1e-5);
         }
     }
+
+    private static float Fp16(float value) => (float)(Half)value;
 
     private static float Bf16(float value) => BitConverter.UInt32BitsToSingle(TensorCores.Round(value) << 16);
 

@@ -26,6 +26,9 @@ public sealed class PrecisionTests
             Assert.Equal(expectedMaps[i], maps[i], 1e-2);
     }
 
+    [Fact]
+    public void The_processor_refuses_fp16() => Assert.Contains("cpu/bf16", Assert.Throws<DeviceException>(() => Backends.Open("cpu/fp16")).Message, StringComparison.Ordinal);
+
     private static (float[] Scores, float[] Maps, string Precision) Score(string device)
     {
         using Backend backend = Backends.Open(device, threads: 1);
