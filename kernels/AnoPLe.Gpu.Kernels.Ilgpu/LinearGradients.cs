@@ -40,16 +40,22 @@ internal sealed class LinearGradients(IlgpuBackend backend)
     /// <summary>C += A^T B.</summary>
     public void AddProduct(Tensor c, Tensor a, Tensor b)
     {
-        int M = a.Width, N = b.Width, R = a.Rows, tiles = TileChoice.Tiles(Tile, M) * TileChoice.Tiles(Tile, N);
+        bool rounds = backend.MatrixPrecision != MatrixPrecision.Fp32;
+        int side = rounds ? TensorGradients.Side : Tile, M = a.Width, N = b.Width, R = a.Rows, tiles = TileChoice.Tiles(side, M) * TileChoice.Tiles(side, N);
         var a4 = a.Quads(backend, M, out bool vectorA);
         var b4 = b.Quads(backend, N, out bool vectorB);
         int chunks = Math.Max(1, Math.Min(Math.Min(WantedGroups / tiles, R / MinChunkRows), MostPartialFloats / (M * N)));
         GradientShape shape = new() { M = M, N = N, R = R, ChunkRows = TileChoice.Tiles(chunks, R), VectorA = vectorA ? 1 : 0, VectorB = vectorB ? 1 : 0 };
         shape.Chunks = TileChoice.Tiles(shape.ChunkRows, R);
         var partial = backend.Scratch(ref partialProducts, "partial sums of a weight's gradient", shape.Chunks * M * N);
-        product ??= backend.Load<LaunchProduct>(nameof(Linear), ProductKernel);
-        product(backend.Stream, new(new Index3D(TileChoice.Tiles(Tile, M), TileChoice.Tiles(Tile, N), shape.Chunks), new Index3D(Threads, Threads, 1)), partial,
-            a.View(backend), a4, b.View(backend), b4, shape);
+        product ??= backend.Load<LaunchProduct>(nameof(Linear), backend.MatrixPrecision switch
+        {
+            MatrixPrecision.Bf16 => TensorGradients.ProductKernel<Bf16>,
+            MatrixPrecision.Fp16 => TensorGradients.ProductKernel<Fp16>,
+            _ => ProductKernel,
+        });
+        product(backend.Stream, new(new Index3D(TileChoice.Tiles(side, M), TileChoice.Tiles(side, N), shape.Chunks),
+            rounds ? new Index3D(TensorGradients.Threads, 1, 1) : new Index3D(Threads, Threads, 1)), partial, a.View(backend), a4, b.View(backend), b4, shape);
         totals.Add(c.View(backend), partial, 1, new() { Rows = R, Columns = M * N, ChunkRows = shape.ChunkRows, Chunks = shape.Chunks });
     }
 
@@ -103,7 +109,7 @@ internal sealed class LinearGradients(IlgpuBackend backend)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static F4 Load(View x, ArrayView<F4> x4, int vector, int row, int column, int width)
+    public static F4 Load(View x, ArrayView<F4> x4, int vector, int row, int column, int width)
     {
         F4 v = default;
         int at = row * width + column;

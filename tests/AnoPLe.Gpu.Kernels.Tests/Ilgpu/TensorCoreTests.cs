@@ -33,6 +33,33 @@ public sealed class TensorCoreTests
         Check(backend.Download(ty), x, w, bias, old, rows, outFeatures, inFeatures, activation);
     }
 
+    [Theory]
+    [InlineData(1, 1, 1, MatrixPrecision.Bf16)]
+    [InlineData(35, 70, 9, MatrixPrecision.Bf16)] // two tiles, two slices of rows
+    [InlineData(150, 24, 66, MatrixPrecision.Fp16)] // chunks of rows, each with partial sums of its own
+    public void Parameter_gradients_agree_with_the_reference(int rows, int outFeatures, int inFeatures, MatrixPrecision precision)
+    {
+        using var backend = IlgpuBackend.Open("simulator", precision);
+        Func<float, float> round = precision == MatrixPrecision.Fp16 ? Fp16 : Bf16;
+        var random = new Random(rows);
+        float[] dy = Values(random, rows * outFeatures), x = Values(random, rows * inFeatures), old = Values(random, outFeatures * inFeatures);
+        using Tensor tdy = backend.Upload("dy", new(rows, outFeatures), dy), tx = backend.Upload("x", new(rows, inFeatures), x), gradient = backend.Upload("dw", new(outFeatures, inFeatures), old);
+        backend.Linear.BackwardParameters(gradient, tdy, tx);
+        float[] actual = backend.Download(gradient);
+        for (int o = 0; o < outFeatures; o++)
+            for (int i = 0; i < inFeatures; i++)
+            {
+                double expected = old[(o * inFeatures) + i], size = Math.Abs(expected);
+                for (int r = 0; r < rows; r++)
+                {
+                    double term = (double)round(dy[(r * outFeatures) + o]) * round(x[(r * inFeatures) + i]);
+                    expected += term;
+                    size += Math.Abs(term);
+                }
+                Assert.Equal(expected, actual[(o * inFeatures) + i], 1e-6 * (1 + size));
+            }
+    }
+
     [Fact]
     public void Both_in_fp16_agree_with_the_reference()
     {

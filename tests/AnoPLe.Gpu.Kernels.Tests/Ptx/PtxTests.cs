@@ -54,6 +54,11 @@ public sealed class PtxTests
             Assert.Contains("cp.async.cg.shared.global", ptx, StringComparison.Ordinal);
             Assert.Contains("cp.async.wait_group 1", ptx, StringComparison.Ordinal);
         }
+        else if (kernel.StartsWith("TensorGradients", StringComparison.Ordinal))
+        {
+            // Two halves of a slice, each of 2 x 4 fragments, from 4 loads.
+            Assert.Equal((16, 0, 8), (products, loads, transposed));
+        }
         else
         {
             // A step of the scores has 4 fragments from 3 loads; 32 channels of the output 8 from 4. Rows meet by shuffles.
