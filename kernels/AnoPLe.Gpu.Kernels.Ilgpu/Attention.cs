@@ -28,7 +28,8 @@ internal sealed partial class Attention(IlgpuBackend backend) : Ops.Attention(ba
 
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View qkv, ArrayView<F4> qkv4, View y, ArrayView<F4> y4, View logSumExp, AttentionShape shape);
 
-    private readonly TensorAttention? tensorCores = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
+    private readonly TensorAttention? tensorForward = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
+    private readonly TensorAttentionBackward? tensorBackward = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
     private Launch? head32, head64, head128;
 
     protected override void ForwardCore(Tensor y, Tensor qkv, int heads, bool causal, Tensor? logSumExp)
@@ -38,16 +39,16 @@ internal sealed partial class Attention(IlgpuBackend backend) : Ops.Attention(ba
         var qkv4 = qkv.Quads(backend, D, out bool vectorIn);
         var y4 = y.Quads(backend, D, out bool vectorOut);
         var shape = AttentionTile.Shape(T, C, heads, causal, vectorIn && vectorOut);
-        // What a backward follows is computed as the backward computes it: in fp32.
-        if (tensorCores is not null && logSumExp is null)
-        {
-            tensorCores.Forward(qkv.View(backend), qkv4, y.View(backend), shape, B);
-            return;
-        }
         shape.Save = logSumExp is null ? 0 : 1;
         // Without logSumExp the kernel still needs a view to pass on; it does not write to it.
+        View sums = (logSumExp ?? y).View(backend);
+        if (tensorForward is not null)
+        {
+            tensorForward.Forward(qkv.View(backend), qkv4, y.View(backend), sums, shape, B);
+            return;
+        }
         Launcher(D)(backend.Stream, new KernelConfig(new Index2D(shape.Tiles * heads * B, 1), new Index2D(Threads, Threads)),
-            qkv.View(backend), qkv4, y.View(backend), y4, (logSumExp ?? y).View(backend), shape);
+            qkv.View(backend), qkv4, y.View(backend), y4, sums, shape);
     }
 
     private Launch Launcher(int D) => D switch

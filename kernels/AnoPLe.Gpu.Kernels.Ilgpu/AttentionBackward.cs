@@ -52,6 +52,11 @@ internal sealed partial class Attention
         delta ??= backend.Load<LaunchDelta>(nameof(Attention), DeltaKernel);
         delta(backend.Stream, ((B * heads * T + RowGroup.Threads - 1) / RowGroup.Threads, RowGroup.Threads), dy.View(backend), dy4, y.View(backend), y4,
             rowSums, shape);
+        if (tensorBackward is not null)
+        {
+            tensorBackward.BackwardInput(qkv.View(backend), qkv4, dy.View(backend), dy4, logSumExp.View(backend), rowSums, dqkv.View(backend), shape, B);
+            return;
+        }
         var config = new KernelConfig(new Index2D(shape.Tiles * heads * B, 1), new Index2D(Threads, Threads));
         KeysLauncher(D)(backend.Stream, config, qkv.View(backend), qkv4, dy.View(backend), dy4, logSumExp.View(backend), rowSums, dqkv.View(backend), dqkv4,
             shape);

@@ -91,7 +91,7 @@ public sealed class IlgpuBackend : Backend
 
     /// <inheritdoc/>
     public override string Precision => MatrixPrecision == MatrixPrecision.Fp32 ? "fp32"
-        : $"{MatrixPrecision.ToString().ToLowerInvariant()} linear layers and attention of inference with fp32 sums, fp32 elsewhere";
+        : $"{MatrixPrecision.ToString().ToLowerInvariant()} linear layers and attention with fp32 sums, fp32 elsewhere";
 
     /// <inheritdoc/>
     public override MatrixPrecision MatrixPrecision { get; }

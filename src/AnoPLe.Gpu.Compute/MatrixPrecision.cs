@@ -1,6 +1,6 @@
 namespace AnoPLe.Gpu.Compute;
 
-/// <summary>What the matrix products of linear layers, and on GPUs those of attention in inference, compute in; everything else is fp32.</summary>
+/// <summary>What the matrix products of linear layers, and on GPUs those of attention, compute in; everything else is fp32.</summary>
 public enum MatrixPrecision
 {
     /// <summary>32-bit floats.</summary>
