@@ -52,6 +52,11 @@ internal static class BenchmarkCommand
     public static int InRange(string option, int value, int smallest, int largest)
         => value >= smallest && value <= largest ? value : throw new ArgumentException($"{option} is {smallest} to {largest}, got {value}.");
 
+    /// <summary>Time for each measurement, from --seconds.</summary>
+    /// <exception cref="ArgumentException">It is not 0 to 60.</exception>
+    public static double Seconds(double value)
+        => value is >= 0 and <= 60 ? value : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--seconds is 0 to 60, got {value}."));
+
     private static async Task<int> End(int code, string message)
     {
         await Console.Error.WriteLineAsync(message);

@@ -23,7 +23,11 @@ internal struct Strip
         return s;
     }
 
-    /// <summary>Eight floats in 16 bits each.</summary>
+    /// <summary>First word of a chunk of 16 bytes in shared memory, of rows of so many: chunks lie in an order that differs between neighbouring rows, so that neither stores nor ldmatrix meet in a bank.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Word(int chunks, int row, int chunk) => row * 4 * chunks + ((chunk ^ (chunks == 4 ? (row >> 1) & 3 : row & 7)) << 2);
+
+    /// <summary>Eight floats in 16 bits each: a chunk of a row, or two fragments of sums (16 columns) as 16 of the inner dimension of a left factor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U4 Round<THalf>(F4 a, F4 b)
         where THalf : struct, IHalf

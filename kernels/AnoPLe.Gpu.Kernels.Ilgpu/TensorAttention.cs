@@ -88,7 +88,7 @@ internal sealed class TensorAttention(IlgpuBackend backend)
             s.C3 = Exponential(s.C3, max);
             sum = Rows.Of(sum.First * factor.First + ((s.C0.X + s.C0.Y) + (s.C1.X + s.C1.Y)) + ((s.C2.X + s.C2.Y) + (s.C3.X + s.C3.Y)),
                 sum.Second * factor.Second + ((s.C0.Z + s.C0.W) + (s.C1.Z + s.C1.W)) + ((s.C2.Z + s.C2.W) + (s.C3.Z + s.C3.W)));
-            U4 left = TensorAttentionTile.AsFactor<THalf>(s.C0, s.C1), right = TensorAttentionTile.AsFactor<THalf>(s.C2, s.C3);
+            U4 left = Strip.Round<THalf>(s.C0, s.C1), right = Strip.Round<THalf>(s.C2, s.C3);
             o = TensorAttentionTile.AddProduct<THead, THalf>(Rescale<THead>(o, factor), left, right, shared, values, lane);
         }
         sum = Rows.Of(SumOfQuad(sum.First), SumOfQuad(sum.Second));

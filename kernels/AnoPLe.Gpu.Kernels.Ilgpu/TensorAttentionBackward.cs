@@ -96,8 +96,8 @@ internal sealed class TensorAttentionBackward(IlgpuBackend backend)
             ds.C2 = ScoreGradients<TSide>(p.C2, ds.C2, delta, saved, shape, own, other + 16);
             ds.C3 = ScoreGradients<TSide>(p.C3, ds.C3, delta, saved, shape, own, other + 24);
             if (TSide.OfKeys)
-                dSecond = TensorAttentionTile.AddProduct<THead, THalf>(dSecond, TensorAttentionTile.AsFactor<THalf>(p.C0, p.C1), TensorAttentionTile.AsFactor<THalf>(p.C2, p.C3), shared, second, lane);
-            dFirst = TensorAttentionTile.AddProduct<THead, THalf>(dFirst, TensorAttentionTile.AsFactor<THalf>(ds.C0, ds.C1), TensorAttentionTile.AsFactor<THalf>(ds.C2, ds.C3), shared, first, lane);
+                dSecond = TensorAttentionTile.AddProduct<THead, THalf>(dSecond, Strip.Round<THalf>(p.C0, p.C1), Strip.Round<THalf>(p.C2, p.C3), shared, second, lane);
+            dFirst = TensorAttentionTile.AddProduct<THead, THalf>(dFirst, Strip.Round<THalf>(ds.C0, ds.C1), Strip.Round<THalf>(ds.C2, ds.C3), shared, first, lane);
         }
         TensorAttentionTile.Store<THead>(dqkv, shape, dFirst, TSide.OfKeys ? start + shape.C : start, ld, own, lane);
         if (TSide.OfKeys)

@@ -17,10 +17,9 @@ internal static class TensorAttentionTile
     /// <summary>Rows of a group; rows of a tile that passes by; threads.</summary>
     public const int Own = 64, Other = 32, Threads = 128;
 
-    /// <summary>First word of a chunk of 16 bytes of a row: chunks lie in an order that differs between neighbouring rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Word<THead>(int row, int chunk)
-        where THead : struct, IHeadWidth => row * 16 * THead.Chunks + ((chunk ^ (THead.Chunks == 1 ? (row >> 1) & 3 : row & 7)) << 2);
+        where THead : struct, IHeadWidth => Strip.Word(4 * THead.Chunks, row, chunk);
 
     /// <summary>Rows of a head to shared memory in 16 bits, zeros beyond the sequence and beyond the head. The head of token 0 begins at start, the next token's rowLength further.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -62,19 +61,6 @@ internal static class TensorAttentionTile
                 TensorCores.LoadMatrices(ref shared[0], other + Word<THead>(otherRow, chunk + otherChunk)),
                 TensorCores.LoadMatrices(ref shared[0], other + Word<THead>(otherRow + 16, chunk + otherChunk)));
         return s;
-    }
-
-    /// <summary>Two fragments of sums, 16 columns, as 16 of the inner dimension of a left factor.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static U4 AsFactor<THalf>(F4 a, F4 b)
-        where THalf : struct, IHalf
-    {
-        U4 weights;
-        weights.X = THalf.Pack(a.X, a.Y);
-        weights.Y = THalf.Pack(a.Z, a.W);
-        weights.Z = THalf.Pack(b.X, b.Y);
-        weights.W = THalf.Pack(b.Z, b.W);
-        return weights;
     }
 
     /// <summary>o + W X for weights W [16, 32] of a warp and the 32 rows X of a tile.</summary>

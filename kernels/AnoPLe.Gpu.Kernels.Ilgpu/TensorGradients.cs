@@ -50,9 +50,8 @@ internal static class TensorGradients
         StoreStrip(partial, start, shape, row + 16, column, sums.S1);
     }
 
-    /// <summary>First word of a chunk of 16 bytes: chunks lie in an order that differs between neighbouring rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Word(int row, int chunk) => row * RowWords + ((chunk ^ (row & 7)) << 2);
+    private static int Word(int row, int chunk) => Strip.Word(Chunks, row, chunk);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Load<THalf>(ArrayView<uint> shared, int at, View x, ArrayView<F4> x4, int vector, int row0, int end, int column0, int width)

@@ -143,9 +143,8 @@ internal sealed class TensorLinear(IlgpuBackend backend)
         StoreStrip<TEpilogue>(y, bias, layout.M, shape, row + 48, column, sums.S3);
     }
 
-    /// <summary>First word of a chunk of 16 bytes: row r's chunks lie in the order c xor (r / 2 mod 4).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Swizzle(int row, int chunk) => row * RowWords + ((chunk ^ ((row >> 1) & 3)) << 2);
+    private static int Swizzle(int row, int chunk) => Strip.Word(RowWords / 4, row, chunk);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static RowPart LoadPart(View x, ArrayView<F4> x4, RowLayout layout, int row, int k)

@@ -10,6 +10,9 @@ public static class Backends
     /// <summary>Environment variable that overrides the automatic choice: "cpu", "cuda:0", "cuda:0/bf16", "opencl:0", "simulator".</summary>
     public const string DeviceVariable = "ANOPLE_DEVICE";
 
+    /// <summary>Most threads that the processor's backend takes.</summary>
+    public const int MaxThreads = CpuBackend.MaxThreads;
+
     /// <summary>Every device, in the order of preference: CUDA, OpenCL GPUs, the processor, then what is only used when named.</summary>
     public static IReadOnlyList<DeviceInfo> Devices()
     {

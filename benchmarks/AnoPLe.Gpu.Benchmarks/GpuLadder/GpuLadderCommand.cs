@@ -27,7 +27,7 @@ internal static class GpuLadderCommand
             device, m, n, k, seconds,
         };
         command.SetAction((parsed, cancellation) => Task.FromResult(Climb(Device(parsed.GetValue(device)),
-            new() { M = Size(parsed, m), N = Size(parsed, n), K = Size(parsed, k) }, Seconds(parsed.GetValue(seconds)), cancellation)));
+            new() { M = Size(parsed, m), N = Size(parsed, n), K = Size(parsed, k) }, BenchmarkCommand.Seconds(parsed.GetValue(seconds)), cancellation)));
         return command;
     }
 
@@ -63,8 +63,8 @@ internal static class GpuLadderCommand
 
     private static string Line(GpuLadderRung rung, GpuLadderShape shape, double time, double before, double error)
     {
-        PtxStatistics ptx = PtxStatistics.Of((PtxCompiler.Compile(name => name == rung.Kernel).SingleOrDefault() ??
-            PtxCompiler.Compile(name => name == rung.Kernel, typeof(GpuLadderKernels).Assembly).Single()).Ptx);
+        var assembly = rung.Kernel.StartsWith(nameof(GpuLadderKernels), StringComparison.Ordinal) ? typeof(GpuLadderKernels).Assembly : null;
+        PtxStatistics ptx = PtxStatistics.Of(PtxCompiler.Compile(name => name == rung.Kernel, assembly).Single().Ptx);
         string measured = double.IsNaN(time) ? $"{"-",9}{"-",10}{"-",8}" : string.Create(CultureInfo.InvariantCulture,
             $"{1e3 * time,9:f3}{2.0 * shape.M * shape.N * shape.K / time / 1e9,10:f1}{(double.IsNaN(before) ? "" : (before / time).ToString("f2", CultureInfo.InvariantCulture)),8}");
         return string.Create(CultureInfo.InvariantCulture, $"{rung.Id,-5}{rung.Idea,-52}{rung.Precision.ToString().ToLowerInvariant(),-10}{measured}{error,7:f2}  {ptx.Mma,8}{ptx.Global,8}{ptx.WideGlobal,6}{ptx.Shared,8}{ptx.WideShared,6}");
@@ -106,7 +106,4 @@ internal static class GpuLadderCommand
     }
 
     private static int Size(ParseResult parsed, Option<int> option) => BenchmarkCommand.InRange(option.Name, parsed.GetValue(option), 1, LargestSize);
-
-    private static double Seconds(double value) =>
-        value is >= 0 and <= 60 ? value : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--seconds is 0 to 60, got {value}."));
 }

@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ops;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
 using AnoPLe.Gpu.Kernels.Ilgpu;
@@ -14,7 +15,7 @@ internal sealed class GpuLadderProblem : IDisposable
     {
         this.backend = backend;
         Shape = shape;
-        float[] x = Values(1, shape.M * shape.K), w = Values(2, shape.K * shape.N), bias = Values(3, shape.N);
+        float[] x = OperationBenchmark.Random(shape.M * shape.K), w = OperationBenchmark.Random(shape.K * shape.N), bias = OperationBenchmark.Random(shape.N);
         X = backend.Upload("x", new(shape.M, shape.K), x);
         W = backend.Upload("w", new(shape.K, shape.N), w);
         Bias = backend.Upload("bias", new(shape.N), bias);
@@ -82,10 +83,4 @@ internal sealed class GpuLadderProblem : IDisposable
     }
 
     private static float Rounded(float value) => BitConverter.UInt32BitsToSingle(TensorCores.Round(value) << 16);
-
-    private static float[] Values(int seed, int count)
-    {
-        var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => (2 * random.NextSingle()) - 1)];
-    }
 }

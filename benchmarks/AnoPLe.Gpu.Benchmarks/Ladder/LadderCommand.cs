@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using AnoPLe.Gpu.Kernels.Cpu;
 
 namespace AnoPLe.Gpu.Benchmarks.Ladder;
@@ -27,7 +26,7 @@ internal static class LadderCommand
         };
         command.SetAction((parsed, cancellation) => Task.FromResult(Climb(
             Size(parsed, m), Size(parsed, n), Size(parsed, k), BenchmarkCommand.Numbers(threads.Name, parsed.GetValue(threads)!, CpuBackend.MaxThreads),
-            Seconds(parsed.GetValue(seconds)), parsed.GetValue(rungs) is { } ids ? LadderRungs.Select(ids.Split(',')) : LadderRungs.All,
+            BenchmarkCommand.Seconds(parsed.GetValue(seconds)), parsed.GetValue(rungs) is { } ids ? LadderRungs.Select(ids.Split(',')) : LadderRungs.All,
             parsed.GetValue(json), parsed.GetValue(results), cancellation)));
         return command;
     }
@@ -68,7 +67,4 @@ internal static class LadderCommand
             .Concat(threads.SelectMany(count => rungs.Where(rung => rung.UsesThreads).Select(rung => (rung, count))));
 
     private static int Size(ParseResult parsed, Option<int> option) => BenchmarkCommand.InRange(option.Name, parsed.GetValue(option), 1, LargestSize);
-
-    private static double Seconds(double value) =>
-        value is >= 0 and <= 60 ? value : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"--seconds is 0 to 60, got {value}."));
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using AnoPLe.Gpu.Benchmarks.Ort;
 
 namespace AnoPLe.Gpu.Benchmarks.Ladder;
 
@@ -7,9 +8,6 @@ namespace AnoPLe.Gpu.Benchmarks.Ladder;
 internal sealed class LadderMeasurement(LadderProblem problem, LadderReference reference, double seconds)
 {
     private const int FewestRuns = 3, MostRuns = 10_000;
-
-    // A thread pool's idle threads spin for a while: the next rung begins when they sleep.
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
 
     private readonly Dictionary<(string Id, int Threads), double> times = [];
     private readonly Dictionary<int, double> peaks = [];
@@ -70,7 +68,7 @@ internal sealed class LadderMeasurement(LadderProblem problem, LadderReference r
         // The first call has compiled what is ours. What comes from libraries reaches the JIT's last tier after some more.
         for (long warm = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(warm).TotalSeconds < 0.2 * seconds;)
             work.Run();
-        Thread.Sleep(Rest);
+        Thread.Sleep(InterleavedTiming.Rest);
         List<double> durations = [];
         for (double total = 0; durations.Count < FewestRuns || (total < seconds && durations.Count < MostRuns); total += durations[^1])
         {

@@ -5,9 +5,10 @@ namespace AnoPLe.Gpu.Benchmarks.Ort;
 /// <summary>Two sides in turn, A B, B A, A B …: whatever else the machine does meets both alike.</summary>
 internal static class InterleavedTiming
 {
+    /// <summary>Before every measurement beside another library.</summary>
     // Longer than either side's threads spin for more work, or one would compute beside the other's spinning threads. ONNX Runtime's spin for more
     // than 20 ms: with a rest of 20 ms, two of our threads shared two cores with one of its, and looked up to a quarter slower than they are.
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
+    public static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Median seconds of each side.</summary>
     public static (double First, double Second) Medians(Action first, Action second, int runs, CancellationToken cancellation)

@@ -17,9 +17,6 @@ internal static partial class CommonOptions
     /// <summary>What --weights calls the model that comes with the library.</summary>
     public const string BuiltIn = "nano";
 
-    /// <summary>Most threads that the processor's backend takes.</summary>
-    private const int MaxThreads = 1024;
-
     private const string RandomPrefix = "random:";
 
     /// <summary>--json.</summary>
@@ -38,7 +35,7 @@ internal static partial class CommonOptions
     {
         Description = "Threads of the cpu device; 0 takes all processors.",
         HelpName = "N",
-    }, threads => threads is >= 0 and <= MaxThreads, $"0 to {MaxThreads}");
+    }, threads => threads is >= 0 and <= Backends.MaxThreads, $"0 to {Backends.MaxThreads}");
 
     /// <summary>--weights.</summary>
     public static Option<string> Weights(bool required = true) => Checked(new Option<string>("--weights")
