@@ -17,6 +17,18 @@ public sealed class ElementwiseTests
         AssertErrors(Functions(bits).Exp, Math.Exp, -87, 88, Math.Abs, 1e-7);
 
     [Theory, MemberData(nameof(Widths))]
+    public void Exp2_has_the_stated_relative_error(int bits) =>
+        AssertErrors(Functions(bits).Exp2, x => Math.Pow(2, x), -126, 127, Math.Abs, 1e-7);
+
+    [Theory, MemberData(nameof(Widths))]
+    public void Exp2_vanishes_far_below(int bits)
+    {
+        foreach (float x in new[] { -127, -1e6f, -1e30f, float.NegativeInfinity })
+            Assert.InRange(Functions(bits).Exp2(x), 0, 1.2e-38f);
+        Assert.Equal(1f, Functions(bits).Exp2(0));
+    }
+
+    [Theory, MemberData(nameof(Widths))]
     public void Gelu_has_the_stated_error(int bits) =>
         AssertErrors(Functions(bits).Gelu, x => SpecialFunctions.Activate(Activation.Gelu, x), -12, 12, y => Math.Max(1, Math.Abs(y)), 1e-7);
 
@@ -51,7 +63,7 @@ public sealed class ElementwiseTests
     [Theory, MemberData(nameof(Widths))]
     public void Extreme_arguments_and_nan(int bits)
     {
-        var (exp, gelu, quickGelu, _, _) = Functions(bits);
+        var (exp, _, gelu, quickGelu, _, _) = Functions(bits);
         Assert.Equal(1f, exp(0));
         Assert.InRange(exp(float.NegativeInfinity), 0, 1.2e-38f);
         Assert.InRange(exp(float.PositiveInfinity), 1.6e38f, float.PositiveInfinity);
@@ -93,11 +105,12 @@ public sealed class ElementwiseTests
         where V : unmanaged
         where O : struct, ISimd<V> => new(
             x => O.MaxAcross(Elementwise<V, O>.Exp(O.Broadcast(x))),
+            x => O.MaxAcross(Elementwise<V, O>.Exp2(O.Broadcast(x))),
             x => O.MaxAcross(Elementwise<V, O>.Gelu(O.Broadcast(x))),
             x => O.MaxAcross(Elementwise<V, O>.QuickGelu(O.Broadcast(x))),
             x => O.MaxAcross(Elementwise<V, O>.GeluSlope(O.Broadcast(x))),
             x => O.MaxAcross(Elementwise<V, O>.QuickGeluSlope(O.Broadcast(x))));
 
-    private sealed record FunctionSet(Func<float, float> Exp, Func<float, float> Gelu, Func<float, float> QuickGelu, Func<float, float> GeluSlope,
-        Func<float, float> QuickGeluSlope);
+    private sealed record FunctionSet(Func<float, float> Exp, Func<float, float> Exp2, Func<float, float> Gelu, Func<float, float> QuickGelu,
+        Func<float, float> GeluSlope, Func<float, float> QuickGeluSlope);
 }

@@ -25,6 +25,15 @@ public sealed class AttentionTests
                 Verify(backend, new(1, T, 1, 8, causal, LogSumExp: true, Workbench.Aligned));
     }
 
+    /// <summary>A last panel of keys that is full, less than half full or more, at every width of vectors; several heads, so that the next one is fetched.</summary>
+    [Theory, MemberData(nameof(TestBackends.Fast), MemberType = typeof(TestBackends))]
+    public void Forward_matches_the_reference_whatever_the_last_panel_holds(string backend)
+    {
+        foreach (int T in new[] { 4, 5, 9, 12, 13, 16, 21, 31, 33, 40, 48, 49 })
+            foreach (bool causal in new[] { false, true })
+                Verify(backend, new(1, T, 3, 20, causal, LogSumExp: true, Workbench.Odd));
+    }
+
     [Theory, Trait("Size", "Tiles"), MemberData(nameof(TestBackends.Fast), MemberType = typeof(TestBackends))]
     public void Forward_matches_the_reference_across_tiles(string backend)
     {
