@@ -61,6 +61,9 @@ public sealed class CpuBackend : Backend
     public override MatrixPrecision MatrixPrecision { get; }
 
     /// <inheritdoc/>
+    public override Ops.ImageResize ImageResize => operations.ImageResize;
+
+    /// <inheritdoc/>
     public override Ops.PatchEmbedding PatchEmbedding => operations.PatchEmbedding;
 
     /// <inheritdoc/>
@@ -229,7 +232,7 @@ public sealed class CpuBackend : Backend
 
     /// <summary>The operations for one vector width.</summary>
     private sealed record Operations(
-        Ops.PatchEmbedding PatchEmbedding, Ops.TokenInjection TokenInjection, Ops.RowGather RowGather, Ops.LayerNorm LayerNorm,
+        Ops.ImageResize ImageResize, Ops.PatchEmbedding PatchEmbedding, Ops.TokenInjection TokenInjection, Ops.RowGather RowGather, Ops.LayerNorm LayerNorm,
         Ops.Linear Linear, Ops.Attention Attention, Ops.L2Normalize L2Normalize, Ops.CosineLogits CosineLogits,
         Ops.MemoryBankDistance MemoryBankDistance, Ops.BilinearUpsample BilinearUpsample, Ops.GaussianBlur GaussianBlur,
         Ops.ElementwiseActivation ElementwiseActivation, Ops.TransposedConv2x2 TransposedConv2x2, Ops.ViewSignal ViewSignal, Ops.LatentNoise LatentNoise,
@@ -239,6 +242,7 @@ public sealed class CpuBackend : Backend
         public static Operations Create<V, O>(CpuBackend backend)
             where V : unmanaged
             where O : struct, ISimd<V> => new(
+                new ImageResize(backend),
                 new PatchEmbedding<V, O>(backend),
                 new TokenInjection<V, O>(backend),
                 new RowGather<V, O>(backend),

@@ -22,6 +22,7 @@ public sealed class IlgpuBackend : Backend
         MatrixPrecision = precision;
         Accelerator = device.CreateAccelerator(IlgpuContext.Value);
         Stream = Accelerator.CreateStream();
+        ImageResize = new ImageResize(this);
         PatchEmbedding = new PatchEmbedding(this);
         TokenInjection = new TokenInjection(this);
         RowGather = new RowGather(this);
@@ -95,6 +96,9 @@ public sealed class IlgpuBackend : Backend
 
     /// <inheritdoc/>
     public override MatrixPrecision MatrixPrecision { get; }
+
+    /// <inheritdoc/>
+    public override Ops.ImageResize ImageResize { get; }
 
     /// <inheritdoc/>
     public override Ops.PatchEmbedding PatchEmbedding { get; }

@@ -20,6 +20,9 @@ public abstract class Backend : IDisposable
     /// <summary>What linear layers compute in.</summary>
     public virtual MatrixPrecision MatrixPrecision => MatrixPrecision.Fp32;
 
+    /// <summary>8-bit images of any size to the encoder's input.</summary>
+    public abstract ImageResize ImageResize { get; }
+
     /// <summary>Images to patch tokens.</summary>
     public abstract PatchEmbedding PatchEmbedding { get; }
 

@@ -1,4 +1,5 @@
 using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Resampling;
 using AnoPLe.Gpu.Imaging;
 
 namespace AnoPLe.Gpu.Clip;
@@ -133,19 +134,34 @@ public sealed class Preprocessing
         return table;
     }
 
+    /// <summary>What <see cref="Compute.Ops.ImageResize"/> needs to do to an image what <see cref="Apply(RgbImage)"/> does.</summary>
+    internal ImageSource Source(RgbImage image)
+    {
+        var (width, height) = Resized(image, ImageSize);
+        return new(image.Memory, image.Width, image.Height, width, height, Middle(width - ImageSize), Middle(height - ImageSize));
+    }
+
+    /// <summary>The 3 * 256 floats that 8-bit values become, channel by channel.</summary>
+    internal static ReadOnlySpan<float> Values => Table;
+
     private RgbImage Square(RgbImage image, int side)
+    {
+        var (width, height) = Resized(image, side);
+        RgbImage resized = BicubicResize.Resize(image, width, height);
+        return width == height ? resized : Cut(resized, Middle(width - side), Middle(height - side), side, side);
+    }
+
+    // The size before the crop.
+    private (int Width, int Height) Resized(RgbImage image, int side)
     {
         ArgumentNullException.ThrowIfNull(image);
         if (Crop == CropMode.None)
-            return BicubicResize.Resize(image, side, side);
+            return (side, side);
         int shorter = Math.Min(image.Width, image.Height), longer = Math.Max(image.Width, image.Height);
         long length = (long)side * longer / shorter;
         Require.That(length * side <= RgbImage.DefaultMaxPixels,
             $"The image of {image.Width} x {image.Height} is too narrow for a centre crop of {side}. Use CropMode.None.");
-        RgbImage resized = image.Width <= image.Height
-            ? BicubicResize.Resize(image, side, (int)length)
-            : BicubicResize.Resize(image, (int)length, side);
-        return Cut(resized, Middle(resized.Width - side), Middle(resized.Height - side), side, side);
+        return image.Width <= image.Height ? (side, (int)length) : ((int)length, side);
     }
 
     // Python's round(): a half goes to the even neighbour.

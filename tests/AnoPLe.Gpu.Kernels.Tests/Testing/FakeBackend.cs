@@ -1,5 +1,6 @@
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
+using AnoPLe.Gpu.Compute.Resampling;
 
 namespace AnoPLe.Gpu.Kernels.Tests.Testing;
 
@@ -8,6 +9,7 @@ internal sealed class FakeBackend : Backend
 {
     public FakeBackend()
     {
+        ImageResize = new FakeImageResize(this);
         PatchEmbedding = new FakePatchEmbedding(this);
         TokenInjection = new FakeTokenInjection(this);
         RowGather = new FakeRowGather(this);
@@ -41,6 +43,8 @@ internal sealed class FakeBackend : Backend
     public override DeviceInfo Device { get; } = new("fake", DeviceKind.Cpu, "fake", 0, "none", false);
 
     public override string Precision => "none";
+
+    public override ImageResize ImageResize { get; }
 
     public override PatchEmbedding PatchEmbedding { get; }
 
@@ -145,6 +149,11 @@ internal sealed class FakeBackend : Backend
         protected override void ForwardCore(Tensor x, Tensor tokens, int start, Tensor? positions) => backend.Calls++;
 
         protected override void BackwardTokensCore(Tensor dtokens, Tensor dx, int start) => backend.Calls++;
+    }
+
+    private sealed class FakeImageResize(FakeBackend backend) : ImageResize(backend)
+    {
+        protected override void ForwardCore(Tensor images, IReadOnlyList<ImageSource> sources, Tensor values) => backend.Calls++;
     }
 
     private sealed class FakeRowGather(FakeBackend backend) : RowGather(backend)

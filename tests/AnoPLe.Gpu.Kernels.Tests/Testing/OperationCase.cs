@@ -1,5 +1,6 @@
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
+using AnoPLe.Gpu.Compute.Resampling;
 
 namespace AnoPLe.Gpu.Kernels.Tests.Testing;
 
@@ -11,6 +12,7 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
     /// <summary>Every operation; each backend's simulator can run them in well under a second together.</summary>
     public static IReadOnlyList<OperationCase> All { get; } =
     [
+        new("ImageResize", ImageResize),
         new("PatchEmbedding", PatchEmbedding),
         new("TokenInjection", TokenInjection),
         new("TokenInjection backward", TokenInjectionBackward),
@@ -55,6 +57,15 @@ internal sealed record OperationCase(string Name, Func<Workbench, (Action Call, 
         new("SquaredNorm", SquaredNorm),
         new("FusedScore", FusedScore),
     ];
+
+    private static (Action, Tensor[]) ImageResize(Workbench bench)
+    {
+        Tensor images = bench.Output("images", 2, 3, 7, 7), values = Input(bench, "values", 3, 256);
+        var pixels = new byte[3 * 20 * 13];
+        new Random(5).NextBytes(pixels);
+        ImageSource[] sources = [new(pixels, 20, 13, 7), new(pixels, 20, 13, 7)];
+        return (() => bench.Backend.ImageResize.Forward(images, sources, values), [images]);
+    }
 
     private static (Action, Tensor[]) PatchEmbedding(Workbench bench)
     {

@@ -1,5 +1,7 @@
 using AnoPLe.Gpu.Clip;
+using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Imaging;
+using AnoPLe.Gpu.Testing;
 using AnoPLe.Gpu.Tests.Imaging;
 
 namespace AnoPLe.Gpu.Tests.Clip;
@@ -42,6 +44,21 @@ public sealed class PreprocessingTests
         float[] output = new Preprocessing(240).Apply(new RgbImage(1, 1, [9, 8, 7]));
         Assert.All(output[..57600], value => Assert.Equal(Preprocessing.Normalize(9, 0), value));
         Assert.All(output[115200..], value => Assert.Equal(Preprocessing.Normalize(7, 2), value));
+    }
+
+    /// <summary>What a model's input gets on its device, against what the public method gives on the host.</summary>
+    [Theory, MemberData(nameof(TestBackends.All), MemberType = typeof(TestBackends))]
+    public void Devices_give_the_same_bits(string device)
+    {
+        Backend backend = TestBackends.Open(device);
+        foreach (CropMode crop in Enum.GetValues<CropMode>())
+        {
+            Preprocessing preprocessing = new(24, crop);
+            RgbImage[] pictures = [RgbImageTests.Noise(50, 31), RgbImageTests.Noise(20, 33), RgbImageTests.Noise(24, 24)];
+            using Tensor images = backend.Allocate("images", new(pictures.Length, 3, 24, 24)), values = backend.Upload("values", new(3, 256), Preprocessing.Values);
+            backend.ImageResize.Forward(images, [.. pictures.Select(preprocessing.Source)], values);
+            Assert.Equal(pictures.SelectMany(preprocessing.Apply), backend.Download(images));
+        }
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json;
 using AnoPLe.Gpu.Clip;
+using AnoPLe.Gpu.Compute.Resampling;
 using AnoPLe.Gpu.Imaging;
 
 namespace AnoPLe.Gpu.Tests.Golden;

@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Compute.Resampling;
 using AnoPLe.Gpu.Imaging;
 
 namespace AnoPLe.Gpu.Tests.Imaging;

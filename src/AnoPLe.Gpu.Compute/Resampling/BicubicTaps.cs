@@ -1,10 +1,10 @@
-namespace AnoPLe.Gpu.Imaging;
+namespace AnoPLe.Gpu.Compute.Resampling;
 
 /// <summary>
 /// Which input positions make up each output position of a bicubic resize, and with which fixed-point weights.
 /// Keys, "Cubic convolution interpolation", 1981, with a = -0.5; stretched by the scale when shrinking.
 /// </summary>
-internal sealed class BicubicTaps
+public sealed class BicubicTaps
 {
     /// <summary>Fraction bits of a weight: 32 - 8 (a pixel) - 2 (overshoot and sign).</summary>
     public const int FractionBits = 22;
@@ -18,19 +18,29 @@ internal sealed class BicubicTaps
 
     /// <summary>Taps from <paramref name="inputs"/> to <paramref name="outputs"/> positions.</summary>
     public BicubicTaps(int inputs, int outputs)
+        : this(inputs, outputs, 0, outputs)
     {
-        Outputs = outputs;
+    }
+
+    /// <summary>The same, of only the output positions <paramref name="start"/> to start + <paramref name="length"/> - 1, which are then numbered from 0.</summary>
+    /// <exception cref="ArgumentException">Fewer than one position on a side, or a range that does not lie within the outputs.</exception>
+    public BicubicTaps(int inputs, int outputs, int start, int length)
+    {
+        Require.That(inputs >= 1 && outputs >= 1, $"A line is resized from and to at least 1 pixel, got {inputs} to {outputs}.");
+        Require.That(start >= 0 && length >= 1 && start <= outputs - length, $"Pixels {start} to {start + length - 1} do not lie within a line of {outputs}.");
+        Inputs = inputs;
+        Outputs = length;
         double scale = (double)inputs / outputs;
         double stretch = Math.Max(scale, 1);
         double support = 2 * stretch;
         MaxCount = Math.Min((int)Math.Ceiling(support) * 2 + 1, inputs);
-        first = new int[outputs];
-        count = new int[outputs];
-        weights = new int[outputs * MaxCount];
+        first = new int[length];
+        count = new int[length];
+        weights = new int[length * MaxCount];
         double[] exact = new double[MaxCount];
-        for (int i = 0; i < outputs; i++)
+        for (int i = 0; i < length; i++)
         {
-            double center = (i + 0.5) * scale;
+            double center = (start + i + 0.5) * scale;
             int low = Math.Max((int)(center - support + 0.5), 0);
             int high = Math.Min((int)(center + support + 0.5), inputs);
             first[i] = low;
@@ -38,6 +48,9 @@ internal sealed class BicubicTaps
             Fill(exact.AsSpan(0, high - low), low, center, 1 / stretch, weights.AsSpan(i * MaxCount));
         }
     }
+
+    /// <summary>Number of input positions.</summary>
+    public int Inputs { get; }
 
     /// <summary>Number of output positions.</summary>
     public int Outputs { get; }
@@ -47,6 +60,9 @@ internal sealed class BicubicTaps
 
     /// <summary>The first input position of an output position.</summary>
     public int First(int output) => first[output];
+
+    /// <summary>One past the last input position that any output position takes; the first is that of output 0.</summary>
+    public int End => first[^1] + count[^1];
 
     /// <summary>The weights of the input positions from <see cref="First"/> on; they sum to about 2^22.</summary>
     public ReadOnlySpan<int> Weights(int output) => weights.AsSpan(output * MaxCount, count[output]);
