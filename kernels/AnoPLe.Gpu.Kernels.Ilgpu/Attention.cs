@@ -28,8 +28,8 @@ internal sealed partial class Attention(IlgpuBackend backend) : Ops.Attention(ba
 
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View qkv, ArrayView<F4> qkv4, View y, ArrayView<F4> y4, View logSumExp, AttentionShape shape);
 
-    private readonly TensorAttention? tensorForward = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
-    private readonly TensorAttentionBackward? tensorBackward = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
+    private readonly TensorAttention? tensorForward = backend.MatrixPrecision is MatrixPrecision.Bf16 or MatrixPrecision.Fp16 ? new(backend) : null;
+    private readonly TensorAttentionBackward? tensorBackward = backend.MatrixPrecision is MatrixPrecision.Bf16 or MatrixPrecision.Fp16 ? new(backend) : null;
     private Launch? head32, head64, head128;
 
     protected override void ForwardCore(Tensor y, Tensor qkv, int heads, bool causal, Tensor? logSumExp)

@@ -50,7 +50,7 @@ public sealed class IlgpuBackend : Backend
 
     /// <summary>Opens a device.</summary>
     /// <param name="id">"cuda:N", "opencl:N" or "simulator", as <see cref="Devices"/> lists them.</param>
-    /// <param name="precision">What linear layers and attention compute in. bf16 and fp16 are a matter of tensor cores: CUDA devices from compute capability 8.0 on have them, and the simulator.</param>
+    /// <param name="precision">What linear layers and attention compute in; tf32 is for linear layers alone. All but fp32 are a matter of tensor cores: CUDA devices from compute capability 8.0 on have them, and the simulator.</param>
     /// <exception cref="DeviceException">There is no such device, its driver refuses it, or it cannot compute in that precision.</exception>
     public static IlgpuBackend Open(string id, MatrixPrecision precision = MatrixPrecision.Fp32)
     {
@@ -91,8 +91,12 @@ public sealed class IlgpuBackend : Backend
     public override DeviceInfo Device { get; }
 
     /// <inheritdoc/>
-    public override string Precision => MatrixPrecision == MatrixPrecision.Fp32 ? "fp32"
-        : $"{MatrixPrecision.ToString().ToLowerInvariant()} linear layers and attention with fp32 sums, fp32 elsewhere";
+    public override string Precision => MatrixPrecision switch
+    {
+        MatrixPrecision.Fp32 => "fp32",
+        MatrixPrecision.Tf32 => "tf32 linear layers with fp32 sums, fp32 elsewhere",
+        _ => $"{MatrixPrecision.ToString().ToLowerInvariant()} linear layers and attention with fp32 sums, fp32 elsewhere",
+    };
 
     /// <inheritdoc/>
     public override MatrixPrecision MatrixPrecision { get; }

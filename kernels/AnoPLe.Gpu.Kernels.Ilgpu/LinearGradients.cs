@@ -52,6 +52,7 @@ internal sealed class LinearGradients(IlgpuBackend backend)
         {
             MatrixPrecision.Bf16 => TensorGradients.ProductKernel<Bf16>,
             MatrixPrecision.Fp16 => TensorGradients.ProductKernel<Fp16>,
+            MatrixPrecision.Tf32 => TensorGradients.ProductTf32Kernel,
             _ => ProductKernel,
         });
         product(backend.Stream, new(new Index3D(TileChoice.Tiles(side, M), TileChoice.Tiles(side, N), shape.Chunks),

@@ -38,7 +38,7 @@ internal sealed class PackedWeights : Ops.PackedLinear
     /// <summary>Inner dimension with its padding.</summary>
     public int PaddedInner { get; }
 
-    /// <summary>The same in 16 bits for <see cref="TensorLinear"/>, pairs along the inner dimension; there when <see cref="Ops.PackedLinear.Precision"/> says so.</summary>
+    /// <summary>The same rounded for <see cref="TensorLinear"/>, column by column, pairs of 16 bits or words of tf32; there when <see cref="Ops.PackedLinear.Precision"/> says so.</summary>
     public ArrayView<uint> Rounded => ((View)rounded!.View).Cast<uint>();
 
     /// <summary>Matrix and bias as floats.</summary>

@@ -7,19 +7,19 @@ internal struct Strip
 {
     public F4 C0, C1, C2, C3;
 
-    /// <summary>s + a b over 16 of the inner dimension.</summary>
+    /// <summary>s + a b over 16 of the inner dimension, or 8 in tf32.</summary>
     /// <param name="s">The sums so far.</param>
     /// <param name="a">16 rows.</param>
     /// <param name="left">The first 16 columns: two fragments of the right factor.</param>
     /// <param name="right">The last 16.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Strip Multiply<THalf>(Strip s, U4 a, U4 left, U4 right)
-        where THalf : struct, IHalf
+    public static Strip Multiply<TFactor>(Strip s, U4 a, U4 left, U4 right)
+        where TFactor : struct, IFactor
     {
-        s.C0 = THalf.MultiplyAdd(s.C0, a.X, a.Y, a.Z, a.W, left.X, left.Y);
-        s.C1 = THalf.MultiplyAdd(s.C1, a.X, a.Y, a.Z, a.W, left.Z, left.W);
-        s.C2 = THalf.MultiplyAdd(s.C2, a.X, a.Y, a.Z, a.W, right.X, right.Y);
-        s.C3 = THalf.MultiplyAdd(s.C3, a.X, a.Y, a.Z, a.W, right.Z, right.W);
+        s.C0 = TFactor.MultiplyAdd(s.C0, a.X, a.Y, a.Z, a.W, left.X, left.Y);
+        s.C1 = TFactor.MultiplyAdd(s.C1, a.X, a.Y, a.Z, a.W, left.Z, left.W);
+        s.C2 = TFactor.MultiplyAdd(s.C2, a.X, a.Y, a.Z, a.W, right.X, right.Y);
+        s.C3 = TFactor.MultiplyAdd(s.C3, a.X, a.Y, a.Z, a.W, right.Z, right.W);
         return s;
     }
 
@@ -29,14 +29,27 @@ internal struct Strip
 
     /// <summary>Eight floats in 16 bits each: a chunk of a row, or two fragments of sums (16 columns) as 16 of the inner dimension of a left factor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static U4 Round<THalf>(F4 a, F4 b)
-        where THalf : struct, IHalf
+    public static U4 Round<TFactor>(F4 a, F4 b)
+        where TFactor : struct, IFactor
     {
         U4 chunk;
-        chunk.X = THalf.Pack(a.X, a.Y);
-        chunk.Y = THalf.Pack(a.Z, a.W);
-        chunk.Z = THalf.Pack(b.X, b.Y);
-        chunk.W = THalf.Pack(b.Z, b.W);
+        chunk.X = TFactor.Pack(a.X, a.Y);
+        chunk.Y = TFactor.Pack(a.Z, a.W);
+        chunk.Z = TFactor.Pack(b.X, b.Y);
+        chunk.W = TFactor.Pack(b.Z, b.W);
+        return chunk;
+    }
+
+    /// <summary>Four floats in a word each: a chunk of a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static U4 Round<TFactor>(F4 a)
+        where TFactor : struct, IFactor
+    {
+        U4 chunk;
+        chunk.X = TFactor.Pack(a.X, 0f);
+        chunk.Y = TFactor.Pack(a.Y, 0f);
+        chunk.Z = TFactor.Pack(a.Z, 0f);
+        chunk.W = TFactor.Pack(a.W, 0f);
         return chunk;
     }
 }

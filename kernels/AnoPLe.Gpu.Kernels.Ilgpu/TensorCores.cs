@@ -20,6 +20,13 @@ internal static class TensorCores
 {
     private const int Lanes = 32, Words = 8;
 
+    private enum Kind
+    {
+        Bf16,
+        Fp16,
+        Tf32,
+    }
+
     private static readonly ConcurrentBag<int> Free = [];
     private static readonly ConcurrentDictionary<int, uint[]> Exchange = new();
     private static int rented;
@@ -30,11 +37,18 @@ internal static class TensorCores
     /// g (X, Y) and g + 8 (Z, W).
     /// </summary>
     [IntrinsicImplementation]
-    public static F4 MultiplyAdd(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => Emulate(c, a0, a1, a2, a3, b0, b1, isFp16: false);
+    public static F4 MultiplyAdd(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => Emulate(c, a0, a1, a2, a3, b0, b1, Kind.Bf16);
 
     /// <summary>The same in fp16.</summary>
     [IntrinsicImplementation]
-    public static F4 MultiplyAddFp16(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => Emulate(c, a0, a1, a2, a3, b0, b1, isFp16: true);
+    public static F4 MultiplyAddFp16(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => Emulate(c, a0, a1, a2, a3, b0, b1, Kind.Fp16);
+
+    /// <summary>
+    /// c + a b in fp32, for a of 16 x 8 and b of 8 x 8 in tf32 (mma.m16n8k8). A word has one value: thread 4 g + t holds of a rows g (a0, a2) and g + 8 (a1, a3) at
+    /// k = t (a0, a1) and t + 4 (a2, a3), of b column g at the same k; c as above.
+    /// </summary>
+    [IntrinsicImplementation]
+    public static F4 MultiplyAddTf32(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => Emulate(c, a0, a1, a2, a3, b0, b1, Kind.Tf32);
 
     /// <summary>
     /// Four 8 x 8 matrices of 16-bit floats from shared memory (ldmatrix.x4). Thread 8 m + r names the first word of row r of matrix m; thread 4 g + t gets
@@ -107,6 +121,10 @@ internal static class TensorCores
     [IntrinsicImplementation]
     public static uint PackFp16(float low, float high) => BitConverter.HalfToUInt16Bits((System.Half)low) | ((uint)BitConverter.HalfToUInt16Bits((System.Half)high) << 16);
 
+    /// <summary>A float as tf32: 10 bits of mantissa, rounded to nearest, ties away from zero; the others are zero (cvt.rna.tf32.f32).</summary>
+    [IntrinsicImplementation]
+    public static uint PackTf32(float value) => float.IsNaN(value) ? 0x7fffe000 : (BitConverter.SingleToUInt32Bits(value) + 0x1000) & 0xffffe000;
+
     /// <summary>A float's bf16, rounded to nearest, ties to even; NaN stays NaN.</summary>
     internal static uint Round(float value)
     {
@@ -114,7 +132,7 @@ internal static class TensorCores
         return float.IsNaN(value) ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     }
 
-    private static F4 Emulate(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1, bool isFp16)
+    private static F4 Emulate(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1, Kind kind)
     {
         int lane = Warp.LaneIdx, slot = Rent(lane), g = lane >> 2, t = lane & 3, own = lane * Words;
         uint[] s = Exchange[slot];
@@ -128,10 +146,10 @@ internal static class TensorCores
         for (int k = 0; k < 4; k++)
         {
             int a = (4 * g + k) * Words, left = (8 * t + k) * Words + 4, right = (8 * t + 4 + k) * Words + 4;
-            c.X += Dot(s[a], s[left], isFp16) + Dot(s[a + 2], s[left + 1], isFp16);
-            c.Y += Dot(s[a], s[right], isFp16) + Dot(s[a + 2], s[right + 1], isFp16);
-            c.Z += Dot(s[a + 1], s[left], isFp16) + Dot(s[a + 3], s[left + 1], isFp16);
-            c.W += Dot(s[a + 1], s[right], isFp16) + Dot(s[a + 3], s[right + 1], isFp16);
+            c.X += Dot(s[a], s[left], kind) + Dot(s[a + 2], s[left + 1], kind);
+            c.Y += Dot(s[a], s[right], kind) + Dot(s[a + 2], s[right + 1], kind);
+            c.Z += Dot(s[a + 1], s[left], kind) + Dot(s[a + 3], s[left + 1], kind);
+            c.W += Dot(s[a + 1], s[right], kind) + Dot(s[a + 3], s[right + 1], kind);
         }
         Return(lane, slot);
         return c;
@@ -141,7 +159,12 @@ internal static class TensorCores
 
     private static uint Half(ref uint shared, uint word, int column) => (Unsafe.Add(ref shared, (int)word + (column >> 1)) >> (16 * (column & 1))) & 0xffff;
 
-    private static float Dot(uint a, uint b, bool isFp16) => isFp16 ? LowFp16(a) * LowFp16(b) + LowFp16(a >> 16) * LowFp16(b >> 16) : Low(a) * Low(b) + High(a) * High(b);
+    private static float Dot(uint a, uint b, Kind kind) => kind switch
+    {
+        Kind.Fp16 => LowFp16(a) * LowFp16(b) + LowFp16(a >> 16) * LowFp16(b >> 16),
+        Kind.Bf16 => Low(a) * Low(b) + High(a) * High(b),
+        _ => BitConverter.UInt32BitsToSingle(a) * BitConverter.UInt32BitsToSingle(b),
+    };
 
     private static float LowFp16(uint pair) => (float)BitConverter.UInt16BitsToHalf((ushort)pair);
 

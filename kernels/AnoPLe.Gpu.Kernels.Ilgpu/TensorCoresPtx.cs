@@ -19,17 +19,19 @@ internal static class TensorCoresPtx
         return builder;
     }
 
-    private static void MultiplyAdd(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitProduct(generator, value, "bf16");
+    private static void MultiplyAdd(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitProduct(generator, value, 16, "bf16");
 
-    private static void MultiplyAddFp16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitProduct(generator, value, "f16");
+    private static void MultiplyAddFp16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitProduct(generator, value, 16, "f16");
 
-    private static void EmitProduct(PTXCodeGenerator generator, Value value, string type)
+    private static void MultiplyAddTf32(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitProduct(generator, value, 8, "tf32");
+
+    private static void EmitProduct(PTXCodeGenerator generator, Value value, int inner, string type)
     {
         var call = (MethodCall)value;
         string c = Registers(generator, generator.Load(call[0]));
         string[] ab = [.. Enumerable.Range(1, 6).Select(i => Argument(generator, call, i))];
         string d = Registers(generator, generator.Allocate(value));
-        Line(generator, $"mma.sync.aligned.m16n8k16.row.col.f32.{type}.{type}.f32 {{{d}}}, {{{string.Join(", ", ab[..4])}}}, {{{string.Join(", ", ab[4..])}}}, {{{c}}};");
+        Line(generator, $"mma.sync.aligned.m16n8k{inner}.row.col.f32.{type}.{type}.f32 {{{d}}}, {{{string.Join(", ", ab[..4])}}}, {{{string.Join(", ", ab[4..])}}}, {{{c}}};");
     }
 
     private static void LoadMatrices(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitLoad(generator, value, "");
@@ -59,6 +61,13 @@ internal static class TensorCoresPtx
     private static void Pack(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitPack(generator, value, "bf16x2");
 
     private static void PackFp16(PTXBackend backend, PTXCodeGenerator generator, Value value) => EmitPack(generator, value, "f16x2");
+
+    private static void PackTf32(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        var call = (MethodCall)value;
+        string argument = Argument(generator, call, 0);
+        Line(generator, $"cvt.rna.tf32.f32 {Registers(generator, generator.Allocate(value))}, {argument};");
+    }
 
     private static void EmitPack(PTXCodeGenerator generator, Value value, string type)
     {

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>
-/// Linear's product on tensor cores: both factors rounded to bf16 or fp16, sums in fp32. A group of 8 warps owns a tile of 128 x 128, a warp 64 x 32 of it. Slices of 32
-/// of the inner dimension pass through three stages of shared memory: the weights by asynchronous copies, the rows of x through registers, where
+/// Linear's product on tensor cores: both factors rounded to bf16, fp16 or tf32, sums in fp32. A group of 8 warps owns a tile of 128 x 128, a warp 64 x 32 of it. Slices
+/// of the inner dimension, 32 of 16 bits or 16 of tf32, pass through three stages of shared memory: the weights by asynchronous copies, the rows of x through registers, where
 /// they are rounded. Rows of 64 bytes are swizzled, so that neither the copies nor ldmatrix meet in a bank.
 /// </summary>
 internal sealed class TensorLinear(IlgpuBackend backend)
@@ -12,59 +12,74 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     /// <summary>Rows and columns of a tile.</summary>
     public const int Side = 128;
 
-    /// <summary>Inner dimension of a slice; the weights are padded to a multiple of it.</summary>
-    public const int Slice = 32;
-
-    private const int RowWords = Slice / 2, FactorWords = Side * RowWords, StageWords = 2 * FactorWords, Stages = 3;
+    private const int RowWords = 16, FactorWords = Side * RowWords, StageWords = 2 * FactorWords, Stages = 3;
 
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape);
 
-    private delegate void LaunchRound(AcceleratorStream stream, KernelConfig config, View matrix, ArrayView<uint> rounded, int inner, int columns, int roundedInner);
+    private delegate void LaunchRound(AcceleratorStream stream, KernelConfig config, View matrix, ArrayView<uint> rounded, int inner, int columns, int words);
 
     private readonly Launch?[] launchers = new Launch?[3];
     private LaunchRound? round;
 
     /// <summary>Words of the rounded copy of a packed matrix, [columns padded][inner padded to slices].</summary>
-    public static int RoundedWords(PackedWeights weights) => weights.PaddedColumns * TileChoice.Tiles(Slice, weights.InFeatures) * RowWords;
+    public static int RoundedWords(PackedWeights weights) => weights.PaddedColumns * Slices(weights) * RowWords;
 
     /// <summary>Rounds the packed matrix into its copy of 16-bit floats, transposed.</summary>
     public void Round(PackedWeights weights)
     {
-        round ??= backend.Load<LaunchRound>(nameof(Linear), backend.MatrixPrecision == MatrixPrecision.Fp16 ? RoundKernel<Fp16> : RoundKernel<Bf16>);
-        int words = RoundedWords(weights);
-        round(backend.Stream, ElementGroups.Config(backend, words), weights.Values, weights.Rounded, weights.PaddedInner, weights.PaddedColumns,
-            TileChoice.Tiles(Slice, weights.InFeatures) * Slice);
+        round ??= backend.Load<LaunchRound>(nameof(Linear), backend.MatrixPrecision switch
+        {
+            MatrixPrecision.Tf32 => RoundKernel<Tf32>,
+            MatrixPrecision.Fp16 => RoundKernel<Fp16>,
+            _ => RoundKernel<Bf16>,
+        });
+        round(backend.Stream, ElementGroups.Config(backend, RoundedWords(weights)), weights.Values, weights.Rounded, weights.PaddedInner, weights.PaddedColumns,
+            Slices(weights) * RowWords);
     }
 
     /// <summary>y = act(x W^T + b), or y += x W^T + b.</summary>
     public void Forward(View x, ArrayView<F4> x4, RowLayout layout, PackedWeights w, View y, ProductShape shape, Ops.Activation activation)
     {
-        Launch launch = launchers[(int)activation] ??= backend.MatrixPrecision == MatrixPrecision.Fp16 ? Load<Fp16>(activation) : Load<Bf16>(activation);
+        Launch launch = launchers[(int)activation] ??= backend.MatrixPrecision switch
+        {
+            MatrixPrecision.Tf32 => Load<Tf32>(activation),
+            MatrixPrecision.Fp16 => Load<Fp16>(activation),
+            _ => Load<Bf16>(activation),
+        };
         launch(backend.Stream, new(new Index2D(TileChoice.Tiles(Side, layout.M), TileChoice.Tiles(Side, shape.N)), new Index2D(256, 1)), x, x4, layout, w.Rounded,
             w.Bias.Cast<float>(), y, shape);
     }
 
-    private Launch Load<THalf>(Ops.Activation activation)
-        where THalf : struct, IHalf
+    // Slices of the inner dimension; the weights are padded to whole ones.
+    private static int Slices(PackedWeights weights) => TileChoice.Tiles(weights.Precision == MatrixPrecision.Tf32 ? SliceOf<Tf32>() : SliceOf<Bf16>(), weights.InFeatures);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SliceOf<TFactor>()
+        where TFactor : struct, IFactor
+        => RowWords * TFactor.PerWord;
+
+    private Launch Load<TFactor>(Ops.Activation activation)
+        where TFactor : struct, IFactor
         => activation switch
         {
-            Ops.Activation.Gelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<Gelu, THalf>),
-            Ops.Activation.QuickGelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<QuickGelu, THalf>),
-            _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity, THalf>),
+            Ops.Activation.Gelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<Gelu, TFactor>),
+            Ops.Activation.QuickGelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<QuickGelu, TFactor>),
+            _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity, TFactor>),
         };
 
-    // rounded[column][k / 2] = (w[k][column], w[k + 1][column]), zeros after the inner dimension.
+    // rounded[column][word] = (w[k][column], w[k + 1][column]) of 16 bits with k = 2 word, or w[word][column]; zeros after the inner dimension.
     [Kernel(typeof(Bf16))]
     [Kernel(typeof(Fp16))]
-    private static void RoundKernel<THalf>(View matrix, ArrayView<uint> rounded, int inner, int columns, int roundedInner)
-        where THalf : struct, IHalf
+    [Kernel(typeof(Tf32))]
+    private static void RoundKernel<TFactor>(View matrix, ArrayView<uint> rounded, int inner, int columns, int words)
+        where TFactor : struct, IFactor
     {
-        int i = ElementGroups.Element, words = roundedInner / 2;
+        int i = ElementGroups.Element;
         if (i >= columns * words)
             return;
-        int column = i / words, k = i % words * 2;
+        int column = i / words, k = i % words * TFactor.PerWord;
         float low = k < inner ? matrix[k * columns + column] : 0f, high = k + 1 < inner ? matrix[(k + 1) * columns + column] : 0f;
-        rounded[i] = THalf.Pack(low, high);
+        rounded[i] = TFactor.Pack(low, high);
     }
 
     /// <summary>Sums of a warp's 64 rows and 32 columns.</summary>
@@ -73,7 +88,7 @@ internal sealed class TensorLinear(IlgpuBackend backend)
         public Strip S0, S1, S2, S3;
     }
 
-    /// <summary>Sixteen values of one row of x on their way to shared memory.</summary>
+    /// <summary>Two chunks of one row of x on their way to shared memory: sixteen values, or eight in A and B.</summary>
     private struct RowPart
     {
         public F4 A, B, C, D;
@@ -86,16 +101,19 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     [Kernel(typeof(Identity), typeof(Fp16), Hot = true, Tensor = true)]
     [Kernel(typeof(Gelu), typeof(Fp16), Hot = true, Tensor = true)]
     [Kernel(typeof(QuickGelu), typeof(Fp16), Hot = true, Tensor = true)]
-    private static void ForwardKernel<TEpilogue, THalf>(View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape)
+    [Kernel(typeof(Identity), typeof(Tf32), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Tf32), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Tf32), Hot = true, Tensor = true)]
+    private static void ForwardKernel<TEpilogue, TFactor>(View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape)
         where TEpilogue : struct, IEpilogue
-        where THalf : struct, IHalf
+        where TFactor : struct, IFactor
     {
         var shared = SharedMemory.Allocate<uint>(Stages * StageWords);
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5, row0 = Grid.IdxX * Side, column0 = Grid.IdxY * Side;
-        int slices = (layout.K + Slice - 1) / Slice, wordsPerColumn = slices * RowWords;
+        int sliceLength = SliceOf<TFactor>(), slices = (layout.K + sliceLength - 1) / sliceLength, wordsPerColumn = slices * RowWords;
         // A thread brings half a row of x and two chunks of the weights.
-        int partRow = thread >> 1, partK = (thread & 1) * 16, copyRow = thread >> 2, copyChunk = thread & 3;
-        int partWord = Swizzle(partRow, partK >> 3), partWord2 = Swizzle(partRow, (partK >> 3) + 1);
+        int partRow = thread >> 1, partChunk = (thread & 1) * 2, partK = partChunk * 4 * TFactor.PerWord, copyRow = thread >> 2, copyChunk = thread & 3;
+        int partWord = Swizzle(partRow, partChunk), partWord2 = Swizzle(partRow, partChunk + 1);
         int copyWord = FactorWords + Swizzle(copyRow, copyChunk), copyWord2 = FactorWords + Swizzle(copyRow + 64, copyChunk);
         int copyFrom = (column0 + copyRow) * wordsPerColumn + copyChunk * 4, copyFrom2 = copyFrom + 64 * wordsPerColumn;
         // The warp's 64 rows and 32 columns, and where this thread's rows for ldmatrix begin.
@@ -110,7 +128,7 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             {
                 TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord, ref w[0], copyFrom + slice * RowWords);
                 TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord2, ref w[0], copyFrom2 + slice * RowWords);
-                Store<THalf>(shared, slice * StageWords, partWord, partWord2, LoadPart(x, x4, layout, row0 + partRow, slice * Slice + partK));
+                Store<TFactor>(shared, slice * StageWords, partWord, partWord2, LoadPart<TFactor>(x, x4, layout, row0 + partRow, slice * sliceLength + partK));
             }
             TensorCores.Commit();
         }
@@ -126,13 +144,13 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             {
                 TensorCores.CopyAsync(ref shared[0], next + copyWord, ref w[0], copyFrom + (slice + 2) * RowWords);
                 TensorCores.CopyAsync(ref shared[0], next + copyWord2, ref w[0], copyFrom2 + (slice + 2) * RowWords);
-                part = LoadPart(x, x4, layout, row0 + partRow, (slice + 2) * Slice + partK);
+                part = LoadPart<TFactor>(x, x4, layout, row0 + partRow, (slice + 2) * sliceLength + partK);
             }
             TensorCores.Commit();
-            sums = Multiply<THalf>(sums, shared, stage + a0, stage + b0);
-            sums = Multiply<THalf>(sums, shared, stage + a1, stage + b1);
+            sums = Multiply<TFactor>(sums, shared, stage + a0, stage + b0);
+            sums = Multiply<TFactor>(sums, shared, stage + a1, stage + b1);
             if (more)
-                Store<THalf>(shared, next, partWord, partWord2, part);
+                Store<TFactor>(shared, next, partWord, partWord2, part);
             stage = stage == 2 * StageWords ? 0 : stage + StageWords;
             next = next == 2 * StageWords ? 0 : next + StageWords;
         }
@@ -147,35 +165,47 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     private static int Swizzle(int row, int chunk) => Strip.Word(RowWords / 4, row, chunk);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static RowPart LoadPart(View x, ArrayView<F4> x4, RowLayout layout, int row, int k)
+    private static RowPart LoadPart<TFactor>(View x, ArrayView<F4> x4, RowLayout layout, int row, int k)
+        where TFactor : struct, IFactor
     {
-        RowPart part;
+        RowPart part = default;
         part.A = MatrixRows.Load(x, x4, layout, row, k);
         part.B = MatrixRows.Load(x, x4, layout, row, k + 4);
-        part.C = MatrixRows.Load(x, x4, layout, row, k + 8);
-        part.D = MatrixRows.Load(x, x4, layout, row, k + 12);
+        if (TFactor.PerWord == 2)
+        {
+            part.C = MatrixRows.Load(x, x4, layout, row, k + 8);
+            part.D = MatrixRows.Load(x, x4, layout, row, k + 12);
+        }
         return part;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<THalf>(ArrayView<uint> shared, int stage, int word, int word2, RowPart part)
-        where THalf : struct, IHalf
+    private static void Store<TFactor>(ArrayView<uint> shared, int stage, int word, int word2, RowPart part)
+        where TFactor : struct, IFactor
     {
         var chunks = shared.Cast<U4>();
-        chunks[(stage + word) >> 2] = Strip.Round<THalf>(part.A, part.B);
-        chunks[(stage + word2) >> 2] = Strip.Round<THalf>(part.C, part.D);
+        if (TFactor.PerWord == 2)
+        {
+            chunks[(stage + word) >> 2] = Strip.Round<TFactor>(part.A, part.B);
+            chunks[(stage + word2) >> 2] = Strip.Round<TFactor>(part.C, part.D);
+        }
+        else
+        {
+            chunks[(stage + word) >> 2] = Strip.Round<TFactor>(part.A);
+            chunks[(stage + word2) >> 2] = Strip.Round<TFactor>(part.B);
+        }
     }
 
-    // 16 of the inner dimension: two loads of the weights, four of x, sixteen matrix instructions.
+    // Half a slice: two loads of the weights, four of x, sixteen matrix instructions.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static WarpTile Multiply<THalf>(WarpTile sums, ArrayView<uint> shared, int a, int b)
-        where THalf : struct, IHalf
+    private static WarpTile Multiply<TFactor>(WarpTile sums, ArrayView<uint> shared, int a, int b)
+        where TFactor : struct, IFactor
     {
         U4 left = TensorCores.LoadMatrices(ref shared[0], b), right = TensorCores.LoadMatrices(ref shared[0], b + 16 * RowWords);
-        sums.S0 = Strip.Multiply<THalf>(sums.S0, TensorCores.LoadMatrices(ref shared[0], a), left, right);
-        sums.S1 = Strip.Multiply<THalf>(sums.S1, TensorCores.LoadMatrices(ref shared[0], a + 16 * RowWords), left, right);
-        sums.S2 = Strip.Multiply<THalf>(sums.S2, TensorCores.LoadMatrices(ref shared[0], a + 32 * RowWords), left, right);
-        sums.S3 = Strip.Multiply<THalf>(sums.S3, TensorCores.LoadMatrices(ref shared[0], a + 48 * RowWords), left, right);
+        sums.S0 = Strip.Multiply<TFactor>(sums.S0, TensorCores.LoadMatrices(ref shared[0], a), left, right);
+        sums.S1 = Strip.Multiply<TFactor>(sums.S1, TensorCores.LoadMatrices(ref shared[0], a + 16 * RowWords), left, right);
+        sums.S2 = Strip.Multiply<TFactor>(sums.S2, TensorCores.LoadMatrices(ref shared[0], a + 32 * RowWords), left, right);
+        sums.S3 = Strip.Multiply<TFactor>(sums.S3, TensorCores.LoadMatrices(ref shared[0], a + 48 * RowWords), left, right);
         return sums;
     }
 

@@ -14,4 +14,10 @@ public enum MatrixPrecision
 
     /// <summary>Factors rounded to fp16 (11 bits of mantissa), sums in 32-bit floats: tensor cores. What exceeds 65504 becomes infinite.</summary>
     Fp16,
+
+    /// <summary>
+    /// Factors of linear layers rounded to tf32 (11 bits of mantissa, the exponent of fp32), sums in 32-bit floats: tensor cores. Attention stays in fp32. It is what PyTorch
+    /// and cuBLAS mean by tf32.
+    /// </summary>
+    Tf32,
 }

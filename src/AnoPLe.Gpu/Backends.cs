@@ -27,8 +27,8 @@ public static class Backends
 
     /// <summary>Opens a device by name.</summary>
     /// <param name="device">
-    /// "auto", "cpu", "cuda:0", "opencl:0" or "simulator". "/bf16" or "/fp16" after it lets linear layers and attention compute in that with fp32 sums, on tensor cores: CUDA devices of compute
-    /// capability 8.0 or newer, and the simulator. "cpu/bf16" keeps their weights in bf16, in half the memory, and computes in fp32. "/fp32" is the default. No device falls
+    /// "auto", "cpu", "cuda:0", "opencl:0" or "simulator". "/bf16" or "/fp16" after it lets linear layers and attention compute in that with fp32 sums, "/tf32" linear layers alone, on
+    /// tensor cores: CUDA devices of compute capability 8.0 or newer, and the simulator. "cpu/bf16" keeps their weights in bf16, in half the memory, and computes in fp32. "/fp32" is the default. No device falls
     /// back to another precision.
     /// </param>
     /// <param name="threads">Threads of the processor's backend; 0 for all that this process may use.</param>

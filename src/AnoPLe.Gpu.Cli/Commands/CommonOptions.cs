@@ -12,7 +12,7 @@ namespace AnoPLe.Gpu.Cli.Commands;
 internal static partial class CommonOptions
 {
     /// <summary>What names devices, for messages.</summary>
-    public const string DeviceNames = "auto, cpu, cuda:N, opencl:N or simulator, and /bf16 or /fp16 after it for tensor cores, or /bf16 for weights in half the memory on cpu";
+    public const string DeviceNames = "auto, cpu, cuda:N, opencl:N or simulator, and /bf16, /fp16 or /tf32 after it for tensor cores, or /bf16 for weights in half the memory on cpu";
 
     /// <summary>What --weights calls the model that comes with the library.</summary>
     public const string BuiltIn = "nano";
@@ -25,7 +25,7 @@ internal static partial class CommonOptions
     /// <summary>--device. What cannot be the name of a device is bad usage; one that is merely not there fails when it is opened.</summary>
     public static Option<string> Device() => Checked(new Option<string>("--device")
     {
-        Description = $"auto, cpu, cuda:0, opencl:0 or simulator; cuda:0/bf16 and cuda:0/fp16 compute linear layers and attention on tensor cores, cpu/bf16 keeps weights in half the memory. {Backends.DeviceVariable} sets what auto means.",
+        Description = $"auto, cpu, cuda:0, opencl:0 or simulator; cuda:0/bf16 and cuda:0/fp16 compute linear layers and attention on tensor cores, cuda:0/tf32 linear layers alone, cpu/bf16 keeps weights in half the memory. {Backends.DeviceVariable} sets what auto means.",
         DefaultValueFactory = _ => "auto",
         HelpName = "DEVICE",
     }, IsDevice, DeviceNames);
@@ -142,7 +142,7 @@ internal static partial class CommonOptions
         return IsConfig(config);
     }
 
-    [GeneratedRegex(@"^\s*(auto|cpu|simulator|(cuda|opencl)(:\d{1,4})?)?(/(fp32|bf16|fp16))?\s*$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^\s*(auto|cpu|simulator|(cuda|opencl)(:\d{1,4})?)?(/(fp32|bf16|fp16|tf32))?\s*$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex DeviceName();
 
     /// <summary>Opens the weights, then the device, then puts the model on it; both are disposed together.</summary>

@@ -12,35 +12,42 @@ namespace AnoPLe.Gpu.Kernels.Tests.Ilgpu;
 public sealed class TensorCoreTests
 {
     [Theory]
-    [InlineData(1, 1, 1, Activation.None, true)]
-    [InlineData(3, 130, 7, Activation.None, false)] // two tiles along the columns, rows that are no multiple of 16 bytes
-    [InlineData(131, 5, 40, Activation.Gelu, true)] // two tiles along the rows, a slice and a part of one
-    [InlineData(17, 33, 96, Activation.QuickGelu, false)] // three slices: every stage once
-    [InlineData(20, 24, 161, Activation.None, true)] // six slices: stages are reused
-    public void Linear_agrees_with_the_reference(int rows, int outFeatures, int inFeatures, Activation activation, bool hasBias)
+    [InlineData(1, 1, 1, Activation.None, true, MatrixPrecision.Bf16)]
+    [InlineData(1, 1, 1, Activation.None, true, MatrixPrecision.Tf32)]
+    [InlineData(3, 130, 7, Activation.None, false, MatrixPrecision.Bf16)] // two tiles along the columns, rows that are no multiple of 16 bytes
+    [InlineData(131, 5, 40, Activation.Gelu, true, MatrixPrecision.Bf16)] // two tiles along the rows, a slice and a part of one
+    [InlineData(17, 33, 96, Activation.QuickGelu, false, MatrixPrecision.Bf16)] // three slices: every stage once
+    [InlineData(20, 24, 161, Activation.None, true, MatrixPrecision.Bf16)] // six slices: stages are reused
+    [InlineData(5, 130, 7, Activation.None, false, MatrixPrecision.Tf32)] // the same of slices half as long
+    [InlineData(131, 5, 20, Activation.Gelu, true, MatrixPrecision.Tf32)]
+    [InlineData(20, 24, 81, Activation.None, true, MatrixPrecision.Tf32)]
+    public void Linear_agrees_with_the_reference(int rows, int outFeatures, int inFeatures, Activation activation, bool hasBias, MatrixPrecision precision)
     {
-        using var backend = IlgpuBackend.Open("simulator", MatrixPrecision.Bf16);
+        using var backend = IlgpuBackend.Open("simulator", precision);
         var random = new Random(rows + outFeatures);
         float[] x = Values(random, rows * inFeatures), w = Values(random, outFeatures * inFeatures), bias = hasBias ? Values(random, outFeatures) : [], old = Values(random, rows * outFeatures);
         using PackedLinear packed = backend.Linear.Pack("w", w, bias, outFeatures, inFeatures);
         using Tensor tx = backend.Upload("x", new(rows, inFeatures), x), ty = backend.Upload("y", new(rows, outFeatures), old);
         backend.Linear.Forward(ty, tx, packed, activation);
-        Check(backend.Download(ty), x, w, bias, null, rows, outFeatures, inFeatures, activation);
+        Check(backend.Download(ty), x, w, bias, null, rows, outFeatures, inFeatures, activation, Rounding(precision));
         if (activation != Activation.None)
             return;
         backend.Write(ty, old);
         backend.Linear.Forward(ty, tx, packed, accumulate: true);
-        Check(backend.Download(ty), x, w, bias, old, rows, outFeatures, inFeatures, activation);
+        Check(backend.Download(ty), x, w, bias, old, rows, outFeatures, inFeatures, activation, Rounding(precision));
     }
 
     [Theory]
     [InlineData(1, 1, 1, MatrixPrecision.Bf16)]
     [InlineData(35, 70, 9, MatrixPrecision.Bf16)] // two tiles, two slices of rows
     [InlineData(150, 24, 66, MatrixPrecision.Fp16)] // chunks of rows, each with partial sums of its own
+    [InlineData(1, 1, 1, MatrixPrecision.Tf32)]
+    [InlineData(35, 70, 9, MatrixPrecision.Tf32)]
+    [InlineData(150, 24, 68, MatrixPrecision.Tf32)]
     public void Parameter_gradients_agree_with_the_reference(int rows, int outFeatures, int inFeatures, MatrixPrecision precision)
     {
         using var backend = IlgpuBackend.Open("simulator", precision);
-        Func<float, float> round = precision == MatrixPrecision.Fp16 ? Fp16 : Bf16;
+        Func<float, float> round = Rounding(precision);
         var random = new Random(rows);
         float[] dy = Values(random, rows * outFeatures), x = Values(random, rows * inFeatures), old = Values(random, outFeatures * inFeatures);
         using Tensor tdy = backend.Upload("dy", new(rows, outFeatures), dy), tx = backend.Upload("x", new(rows, inFeatures), x), gradient = backend.Upload("dw", new(outFeatures, inFeatures), old);
@@ -123,7 +130,7 @@ public sealed class TensorCoreTests
     public void Attention_gradients_agree_with_the_reference(int batch, int tokens, int heads, int width, bool causal, MatrixPrecision precision)
     {
         using var backend = IlgpuBackend.Open("simulator", precision);
-        Func<float, float> round = precision == MatrixPrecision.Fp16 ? Fp16 : Bf16;
+        Func<float, float> round = Rounding(precision);
         double unit = precision == MatrixPrecision.Fp16 ? 1.0 / 2048 : 1.0 / 256, scale = 1 / Math.Sqrt(width);
         int C = heads * width;
         float[] qkv = [.. Values(new Random(tokens), batch * tokens * 3 * C).Select(value => 2 * value)], dy = Values(new Random(2), batch * tokens * C);
@@ -250,7 +257,21 @@ public sealed class TensorCoreTests
         }
     }
 
+    private static Func<float, float> Rounding(MatrixPrecision precision) => precision switch
+    {
+        MatrixPrecision.Fp16 => Fp16,
+        MatrixPrecision.Tf32 => Tf32,
+        _ => Bf16,
+    };
+
     private static float Fp16(float value) => (float)(Half)value;
+
+    // 10 bits of mantissa, a half away from zero: in double, so that it is another way than the kernel's.
+    private static float Tf32(float value)
+    {
+        double unit = Math.ScaleB(1, value == 0 ? 0 : Math.ILogB(value) - 10);
+        return (float)(Math.Round(value / unit, MidpointRounding.AwayFromZero) * unit);
+    }
 
     private static float Bf16(float value) => BitConverter.UInt32BitsToSingle(TensorCores.Round(value) << 16);
 
