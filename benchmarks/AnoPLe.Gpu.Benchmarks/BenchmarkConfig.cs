@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
@@ -9,15 +10,15 @@ using Perfolizer.Horology;
 namespace AnoPLe.Gpu.Benchmarks;
 
 /// <summary>
-/// In this process (a device is opened once per benchmark, and no project is generated and built), medians, the achieved rate and
-/// managed allocations.
+/// In this process (a device is opened once per benchmark, and no project is generated and built), medians, the achieved rate, its part of the
+/// device's ceiling, and managed allocations.
 /// </summary>
 internal abstract class BenchmarkConfig : ManualConfig
 {
     protected BenchmarkConfig(Job job)
     {
         AddJob(job.WithToolchain(InProcessEmitToolchain.Instance));
-        AddColumn(StatisticColumn.Median, new RateColumn());
+        AddColumn(StatisticColumn.Median, new RateColumn(), new CeilingColumn());
         AddDiagnoser(MemoryDiagnoser.Default);
     }
 }

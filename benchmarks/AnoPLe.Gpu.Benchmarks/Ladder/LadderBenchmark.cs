@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using BenchmarkDotNet.Attributes;
 
 namespace AnoPLe.Gpu.Benchmarks.Ladder;

@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Benchmarks.Ops;
 using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
@@ -16,7 +17,7 @@ public class ImageEncoderBenchmark : IMeasuredWork
     private VisionActivations activations = null!;
     private float[] images = [], features = [];
 
-    public static IEnumerable<string> Devices => BenchmarkDevices.Present;
+    public static IEnumerable<string> Devices => BenchmarkDevices.WithPrecisions;
 
     [ParamsSource(nameof(Devices))]
     public string Device { get; set; } = "cpu";

@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
 using BenchmarkDotNet.Attributes;

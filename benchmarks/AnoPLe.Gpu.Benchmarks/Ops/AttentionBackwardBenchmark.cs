@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Compute;
 using BenchmarkDotNet.Attributes;
 
@@ -7,7 +8,7 @@ namespace AnoPLe.Gpu.Benchmarks.Ops;
 /// The backward pass of one block at a training step's batch. The five products of the formulas count, not that kernels without atomics
 /// compute scores and dA twice.
 /// </summary>
-public class AttentionBackwardBenchmark : OperationBenchmark
+public class AttentionBackwardBenchmark : MatrixBenchmark
 {
     [Params(10)]
     public override int Batch { get; set; }

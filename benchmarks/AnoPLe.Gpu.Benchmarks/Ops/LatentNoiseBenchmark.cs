@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Compute;
 using BenchmarkDotNet.Attributes;
 

@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
 using BenchmarkDotNet.Attributes;
@@ -5,7 +6,7 @@ using BenchmarkDotNet.Attributes;
 namespace AnoPLe.Gpu.Benchmarks.Ops;
 
 /// <summary>The four linear layers of a block: q, k and v; output with residual; MLP up with GELU; MLP down with residual.</summary>
-public class LinearBenchmark : OperationBenchmark
+public class LinearBenchmark : MatrixBenchmark
 {
     [Params("qkv", "out", "fc", "proj")]
     public string Layer { get; set; } = "qkv";

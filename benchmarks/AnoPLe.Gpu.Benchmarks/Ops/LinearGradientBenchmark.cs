@@ -1,10 +1,11 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Compute;
 using BenchmarkDotNet.Attributes;
 
 namespace AnoPLe.Gpu.Benchmarks.Ops;
 
 /// <summary>The gradient of a weight: the decoder's last layer over all positions of a training step, and a coupling over its four tokens.</summary>
-public class LinearGradientBenchmark : OperationBenchmark
+public class LinearGradientBenchmark : MatrixBenchmark
 {
     [Params(15)]
     public override int Batch { get; set; }

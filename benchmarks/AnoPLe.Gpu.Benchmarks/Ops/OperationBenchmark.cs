@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Compute;
 using BenchmarkDotNet.Attributes;
 
@@ -18,7 +19,7 @@ public abstract class OperationBenchmark : IMeasuredWork
     public static IEnumerable<string> Devices => BenchmarkDevices.Present;
 
     [ParamsSource(nameof(Devices))]
-    public string Device { get; set; } = "cpu";
+    public virtual string Device { get; set; } = "cpu";
 
     [Params(1, 8)]
     public virtual int Batch { get; set; }
@@ -81,4 +82,13 @@ public abstract class OperationBenchmark : IMeasuredWork
 
     /// <summary>Bytes of this many floats read or written once.</summary>
     protected static Work Traffic(double floats) => new(sizeof(float) * floats, "B");
+}
+
+/// <summary>An operation that multiplies matrices, which a GPU does in several precisions.</summary>
+public abstract class MatrixBenchmark : OperationBenchmark
+{
+    public static IEnumerable<string> Precisions => BenchmarkDevices.WithPrecisions;
+
+    [ParamsSource(nameof(Precisions))]
+    public override string Device { get; set; } = "cpu";
 }

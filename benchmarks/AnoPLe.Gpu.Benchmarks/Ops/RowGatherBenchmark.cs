@@ -1,3 +1,4 @@
+using AnoPLe.Gpu.Benchmarks.Ceiling;
 using AnoPLe.Gpu.Compute;
 
 namespace AnoPLe.Gpu.Benchmarks.Ops;

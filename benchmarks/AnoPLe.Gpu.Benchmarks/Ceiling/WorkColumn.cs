@@ -1,9 +1,8 @@
-using System.Globalization;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 
-namespace AnoPLe.Gpu.Benchmarks;
+namespace AnoPLe.Gpu.Benchmarks.Ceiling;
 
 /// <summary>What one call does.</summary>
 /// <param name="Amount">Floating-point operations, bytes moved or images.</param>
@@ -16,14 +15,14 @@ public interface IMeasuredWork
     Work Work { get; }
 }
 
-/// <summary>Work over median time: GFLOP/s, GB/s or image/s.</summary>
-internal sealed class RateColumn : IColumn
+/// <summary>A column computed from the work and the median time of a benchmark.</summary>
+internal abstract class WorkColumn(string name, string legend) : IColumn
 {
-    public string Id => nameof(RateColumn);
+    public string Id => GetType().Name;
 
-    public string ColumnName => "Rate";
+    public string ColumnName => name;
 
-    public string Legend => "Work of one call over the median time";
+    public string Legend => legend;
 
     public bool AlwaysShow => true;
 
@@ -50,9 +49,12 @@ internal sealed class RateColumn : IColumn
         foreach (var parameter in benchmarkCase.Parameters.Items)
             type.GetProperty(parameter.Name)!.SetValue(benchmark, parameter.Value);
         var (amount, unit) = benchmark.Work;
-        double seconds = statistics.Median * 1e-9;
-        return unit == "image"
-            ? string.Create(CultureInfo.InvariantCulture, $"{amount / seconds:f2} image/s")
-            : string.Create(CultureInfo.InvariantCulture, $"{amount / seconds * 1e-9:f1} G{unit}/s");
+        return Format(amount / (statistics.Median * 1e-9), unit, type.GetProperty("Device")?.GetValue(benchmark) as string);
     }
+
+    /// <summary>The cell.</summary>
+    /// <param name="rate">Work a second.</param>
+    /// <param name="unit">Of the work.</param>
+    /// <param name="device">The benchmark's device, if it has one.</param>
+    protected abstract string Format(double rate, string unit, string? device);
 }
