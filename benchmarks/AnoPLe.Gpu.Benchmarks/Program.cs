@@ -5,11 +5,12 @@ using AnoPLe.Gpu.Benchmarks.Ladder;
 using AnoPLe.Gpu.Benchmarks.Model;
 using AnoPLe.Gpu.Benchmarks.Ort;
 using AnoPLe.Gpu.Benchmarks.Ptx;
+using AnoPLe.Gpu.Benchmarks.Torch;
 using BenchmarkDotNet.Running;
 
 namespace AnoPLe.Gpu.Benchmarks;
 
-/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-cold, train-step, ladder, gpu-ladder, features and ptx.</summary>
+/// <summary>BenchmarkDotNet's own command line, compare-ort, compare-torch, compare-cold, train-step, ladder, gpu-ladder, features and ptx.</summary>
 internal static class Program
 {
     // The measured process of compare-cold loads nothing of what the other commands need.
@@ -22,6 +23,8 @@ internal static class Program
             return await CompareColdCommand.Run(coldRest);
         if (args is ["compare-ort", .. var rest])
             return await CompareOrtCommand.Run(rest);
+        if (args is ["compare-torch", .. var torchRest])
+            return await CompareTorchCommand.Run(torchRest);
         if (args is ["train-step", .. var trainRest])
             return await TrainStepCommand.Run(trainRest);
         if (args is ["ladder", .. var ladderRest])

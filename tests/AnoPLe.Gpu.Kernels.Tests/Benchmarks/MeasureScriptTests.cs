@@ -3,18 +3,23 @@ using AnoPLe.Gpu.Tests;
 
 namespace AnoPLe.Gpu.Kernels.Tests.Benchmarks;
 
-/// <summary>benchmarks/measure.sh, on the smallest model: what it measures is nothing, that it writes every table is what counts.</summary>
+/// <summary>benchmarks/measure.sh and measure-gpu.sh, on the smallest model: what it measures is nothing, that it writes every table is what counts.</summary>
 public sealed class MeasureScriptTests
 {
     [Fact]
-    public async Task Quick_writes_every_table()
+    public Task Quick_writes_every_table() => Verify("measure.sh", ("compare-ort.md", 8), ("cold-start.md", 1), ("train-step.md", 1), ("ladder.md", 15));
+
+    [Fact]
+    public Task Quick_writes_the_table_of_a_gpu() => Verify("measure-gpu.sh", ("compare-torch.md", 7));
+
+    private static async Task Verify(string script, params (string Page, int Rows)[] pages)
     {
         if (OperatingSystem.IsWindows())
-            Assert.Skip("measure.sh needs a POSIX shell.");
+            Assert.Skip($"{script} needs a POSIX shell.");
         string folder = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
         {
-            var start = new ProcessStartInfo("bash", [Repository.Path("benchmarks", "measure.sh"), "--quick", "--results", folder, "--program", BenchmarksProcess.Program])
+            var start = new ProcessStartInfo("bash", [Repository.Path("benchmarks", script), "--quick", "--results", folder, "--program", BenchmarksProcess.Program])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
@@ -24,7 +29,7 @@ public sealed class MeasureScriptTests
             await child.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.True(child.ExitCode == 0, $"exit code {child.ExitCode}\n{await output}\n{await errors}");
             string machine = Assert.Single(Directory.GetDirectories(folder));
-            foreach (var (page, rows) in new[] { ("compare-ort.md", 8), ("cold-start.md", 1), ("train-step.md", 1), ("ladder.md", 15) })
+            foreach (var (page, rows) in pages)
                 Assert.True(File.ReadLines(Path.Combine(machine, page)).Count(line => line.StartsWith("| ", StringComparison.Ordinal)) >= rows + 2, $"{page} has fewer than {rows} rows.");
         }
         finally
