@@ -145,7 +145,11 @@ public sealed class CpuBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32) => new CpuTensor(this, name, shape, type);
+    public override Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32)
+    {
+        Require.That(type != ElementType.Half, $"'{name}' {shape} of 16-bit floats needs a GPU in bf16 or fp16; the processor computes in fp32.");
+        return new CpuTensor(this, name, shape, type);
+    }
 
     /// <inheritdoc/>
     protected override void WriteCore(Tensor tensor, ReadOnlySpan<byte> source)

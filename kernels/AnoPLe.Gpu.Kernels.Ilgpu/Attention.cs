@@ -44,7 +44,7 @@ internal sealed partial class Attention(IlgpuBackend backend) : Ops.Attention(ba
         View sums = (logSumExp ?? y).View(backend);
         if (tensorForward is not null)
         {
-            tensorForward.Forward(qkv.View(backend), qkv4, y.View(backend), sums, shape, B);
+            tensorForward.Forward(y, qkv, sums, shape, B);
             return;
         }
         Launcher(D)(backend.Stream, new KernelConfig(new Index2D(shape.Tiles * heads * B, 1), new Index2D(Threads, Threads)),

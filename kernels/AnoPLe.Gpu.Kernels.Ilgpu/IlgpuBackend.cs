@@ -102,6 +102,9 @@ public sealed class IlgpuBackend : Backend
     public override MatrixPrecision MatrixPrecision { get; }
 
     /// <inheritdoc/>
+    public override ElementType ActivationType => MatrixPrecision is MatrixPrecision.Bf16 or MatrixPrecision.Fp16 ? ElementType.Half : ElementType.F32;
+
+    /// <inheritdoc/>
     public override Ops.ImageResize ImageResize { get; }
 
     /// <inheritdoc/>
@@ -178,7 +181,10 @@ public sealed class IlgpuBackend : Backend
 
     /// <inheritdoc/>
     public override Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32)
-        => new IlgpuTensor(this, name, shape, type, AllocateBuffer(name, shape.Count));
+    {
+        Require.That(type != ElementType.Half || ActivationType == ElementType.Half, $"'{name}' {shape} of 16-bit floats needs a device in bf16 or fp16; {Device.Id} computes in {MatrixPrecision.ToString().ToLowerInvariant()}.");
+        return new IlgpuTensor(this, name, shape, type, AllocateBuffer(name, IlgpuTensor.Words(shape, type)));
+    }
 
     /// <summary>Buffers taken from the device so far. Operations in their steady state leave it as it is.</summary>
     internal int BuffersTaken { get; private set; }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU.Algorithms;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
@@ -10,6 +11,8 @@ internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
 {
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View y, View x, View weight, View bias, View mean, View rstd, int C, int save);
 
+    private delegate void LaunchRounded(AcceleratorStream stream, KernelConfig config, ArrayView<uint> y, View x, View weight, View bias, int C);
+
     private delegate void LaunchBackwardInput(AcceleratorStream stream, KernelConfig config, View dx, View dy, View x, View weight, View mean, View rstd, int C);
 
     private delegate void LaunchPartial(AcceleratorStream stream, KernelConfig config, View dweights, View dbiases, View dy, View x, View mean, View rstd,
@@ -17,12 +20,19 @@ internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
 
     private readonly ColumnSums totals = new(backend);
     private Launch? forward;
+    private LaunchRounded? rounded;
     private LaunchBackwardInput? backwardInput;
     private LaunchPartial? partialSums;
     private MemoryBuffer1D<float, Stride1D.Dense>? partialRows;
 
     protected override void ForwardCore(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor? mean, Tensor? rstd)
     {
+        if (y.Type == ElementType.Half)
+        {
+            rounded ??= backend.Load<LaunchRounded>(nameof(LayerNorm), backend.MatrixPrecision == MatrixPrecision.Fp16 ? RoundedKernel<Fp16> : RoundedKernel<Bf16>);
+            rounded(backend.Stream, (x.Rows, RowGroup.Threads), y.Pairs(backend), x.View(backend), weight.View(backend), bias.View(backend), x.Width);
+            return;
+        }
         forward ??= backend.Load<Launch>(nameof(LayerNorm), ForwardKernel);
         // Without mean and rstd the kernel still needs views to pass on; it does not write to them.
         forward(backend.Stream, (x.Rows, RowGroup.Threads), y.View(backend), x.View(backend), weight.View(backend), bias.View(backend),
@@ -53,17 +63,7 @@ internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
         var sums = SharedMemory.Allocate<F4>(2 * RowGroup.Quads);
         var squares = sums.SubView(RowGroup.Quads);
         int row = Grid.IdxX, x0 = row * C;      // x0: start of x[row, :]
-        float sum = 0f;
-        for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
-            sum += x[x0 + c];
-        float m = RowGroup.Sum(sums, sum) / C;
-        float square = 0f;
-        for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
-        {
-            float d = x[x0 + c] - m;
-            square += d * d;
-        }
-        float r = 1f / XMath.Sqrt(RowGroup.Sum(squares, square) / C + Epsilon);
+        float m = Mean(x, x0, C, sums), r = InverseDeviation(x, x0, C, squares, m);
         for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
             y[x0 + c] = (x[x0 + c] - m) * r * weight[c] + bias[c];
         if (save != 0 && Group.IdxX == 0)
@@ -71,6 +71,40 @@ internal sealed class LayerNorm(IlgpuBackend backend) : Ops.LayerNorm(backend)
             mean[row] = m;
             rstd[row] = r;
         }
+    }
+
+    // y in pairs: a thread has two neighbours.
+    [Kernel(typeof(Bf16))]
+    [Kernel(typeof(Fp16))]
+    private static void RoundedKernel<THalf>(ArrayView<uint> y, View x, View weight, View bias, int C)
+        where THalf : struct, IHalf
+    {
+        var sums = SharedMemory.Allocate<F4>(2 * RowGroup.Quads);
+        int x0 = Grid.IdxX * C;
+        float m = Mean(x, x0, C, sums), r = InverseDeviation(x, x0, C, sums.SubView(RowGroup.Quads), m);
+        for (int c = 2 * Group.IdxX; c < C; c += 2 * RowGroup.Threads)
+            y[(x0 + c) >> 1] = THalf.Pack((x[x0 + c] - m) * r * weight[c] + bias[c], (x[x0 + c + 1] - m) * r * weight[c + 1] + bias[c + 1]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Mean(View x, int x0, int C, ArrayView<F4> shared)
+    {
+        float sum = 0f;
+        for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
+            sum += x[x0 + c];
+        return RowGroup.Sum(shared, sum) / C;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float InverseDeviation(View x, int x0, int C, ArrayView<F4> shared, float mean)
+    {
+        float square = 0f;
+        for (int c = Group.IdxX; c < C; c += RowGroup.Threads)
+        {
+            float d = x[x0 + c] - mean;
+            square += d * d;
+        }
+        return 1f / XMath.Sqrt(RowGroup.Sum(shared, square) / C + Epsilon);
     }
 
     [Kernel]

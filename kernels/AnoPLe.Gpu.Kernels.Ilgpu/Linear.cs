@@ -13,6 +13,9 @@ internal struct ProductShape
 
     /// <summary>1 for +=, 0 for =.</summary>
     public int Accumulate;
+
+    /// <summary>1 when the result is stored in 16 bits.</summary>
+    public int Half;
 }
 
 /// <summary>Register-tiled matrix product with bias, activation and residual in its epilogue.</summary>
@@ -44,7 +47,7 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
         var y4 = y.Quads(backend, N, out bool vectorOut);
         if (w.Precision != MatrixPrecision.Fp32)
         {
-            tensorCores!.Forward(x.View(backend), x4, new() { M = M, K = K, Vector = vectorIn ? 1 : 0 }, w, y.View(backend), new() { N = N, Accumulate = accumulate ? 1 : 0 }, activation);
+            tensorCores!.Forward(y, x, new() { M = M, K = K, Vector = vectorIn ? 1 : 0 }, w, new() { N = N, Accumulate = accumulate ? 1 : 0, Half = y.Type == ElementType.Half ? 1 : 0 }, activation);
             return;
         }
         int side = TileChoice.Side(backend.Accelerator, M, N);

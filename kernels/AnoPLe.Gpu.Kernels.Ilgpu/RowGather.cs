@@ -10,7 +10,8 @@ internal sealed class RowGather(IlgpuBackend backend) : Ops.RowGather(backend)
     protected override void ForwardCore(Tensor y, Tensor x, Tensor rows)
     {
         forward ??= backend.Load<Launch>(nameof(RowGather), ForwardKernel);
-        forward(backend.Stream, (y.Rows, RowGroup.Threads), y.View(backend), x.View(backend), rows.Indices(backend), y.Width);
+        // Pairs of 16 bits are copied as the words that hold them.
+        forward(backend.Stream, (y.Rows, RowGroup.Threads), y.View(backend), x.View(backend), rows.Indices(backend), y.Type == ElementType.Half ? y.Width / 2 : y.Width);
     }
 
     protected override void BackwardInputCore(Tensor dx, Tensor dy, Tensor rows)

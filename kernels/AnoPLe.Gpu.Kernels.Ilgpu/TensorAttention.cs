@@ -13,27 +13,35 @@ internal sealed class TensorAttention(IlgpuBackend backend)
 {
     private const int Queries = TensorAttentionTile.Own, Keys = TensorAttentionTile.Other;
 
-    private delegate void Launch(AcceleratorStream stream, KernelConfig config, View qkv, ArrayView<F4> qkv4, View y, View logSumExp, AttentionShape shape);
+    private delegate void Launch(AcceleratorStream stream, KernelConfig config, View qkv, ArrayView<F4> qkv4, ArrayView<uint> qkv16, View y, ArrayView<uint> y16, View logSumExp, AttentionShape shape);
 
-    private Launch? head32, head64, head128;
+    // By width of heads, of floats and of halves.
+    private readonly Launch?[] launchers = new Launch?[6];
 
     /// <summary>y = softmax(q k^T / sqrt D) v for every head of every sequence; the logarithms of the sums when the shape says so.</summary>
-    public void Forward(View qkv, ArrayView<F4> qkv4, View y, View logSumExp, AttentionShape shape, int batch)
+    public void Forward(Tensor y, Tensor qkv, View logSumExp, AttentionShape shape, int batch)
     {
+        bool half = qkv.Type == ElementType.Half;
+        int size = shape.D <= 32 ? 0 : shape.D <= 64 ? 1 : 2;
+        Launch launch = launchers[size + (half ? 3 : 0)] ??= half ? Load<Halves>(size) : Load<Floats>(size);
         shape.Tiles = TileChoice.Tiles(Queries, shape.T);
-        Launcher(shape.D)(backend.Stream, new KernelConfig(new Index2D(shape.Tiles * shape.H * batch, 1), new Index2D(TensorAttentionTile.Threads, 1)), qkv, qkv4, y, logSumExp, shape);
+        launch(backend.Stream, new KernelConfig(new Index2D(shape.Tiles * shape.H * batch, 1), new Index2D(TensorAttentionTile.Threads, 1)),
+            qkv.View(backend), qkv.Quads(backend, shape.D, out _), qkv.Pairs(backend), y.View(backend), y.Pairs(backend), logSumExp, shape);
     }
 
-    private Launch Launcher(int D) => D switch
-    {
-        <= 32 => head32 ??= Load<Head32>(),
-        <= 64 => head64 ??= Load<Head64>(),
-        _ => head128 ??= Load<Head128>(),
-    };
+    private Launch Load<TInput>(int size)
+        where TInput : struct, IStorage
+        => size switch
+        {
+            0 => Load<Head32, TInput>(),
+            1 => Load<Head64, TInput>(),
+            _ => Load<Head128, TInput>(),
+        };
 
-    private Launch Load<THead>()
+    private Launch Load<THead, TInput>()
         where THead : struct, IHeadWidth
-        => backend.Load<Launch>(nameof(Attention), backend.MatrixPrecision == MatrixPrecision.Fp16 ? ForwardKernel<THead, Fp16> : ForwardKernel<THead, Bf16>);
+        where TInput : struct, IStorage
+        => backend.Load<Launch>(nameof(Attention), backend.MatrixPrecision == MatrixPrecision.Fp16 ? ForwardKernel<THead, Fp16, TInput> : ForwardKernel<THead, Bf16, TInput>);
 
     /// <summary>A value for each of the two queries whose sums a thread holds: rows g and g + 8 of its warp's 16.</summary>
     private struct Rows
@@ -51,15 +59,22 @@ internal sealed class TensorAttention(IlgpuBackend backend)
     }
 
     // One group per tile of queries of every head of every sequence.
-    [Kernel(typeof(Head32), typeof(Bf16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Head64), typeof(Bf16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Head128), typeof(Bf16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Head32), typeof(Fp16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Head64), typeof(Fp16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Head128), typeof(Fp16), Hot = true, Tensor = true)]
-    private static void ForwardKernel<THead, THalf>(View qkv, ArrayView<F4> qkv4, View y, View logSumExp, AttentionShape shape)
+    [Kernel(typeof(Head32), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head32), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head64), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head64), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head128), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head128), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head32), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head32), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head64), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head64), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head128), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Head128), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
+    private static void ForwardKernel<THead, THalf, TInput>(View qkv, ArrayView<F4> qkv4, ArrayView<uint> qkv16, View y, ArrayView<uint> y16, View logSumExp, AttentionShape shape)
         where THead : struct, IHeadWidth
         where THalf : struct, IHalf
+        where TInput : struct, IStorage
     {
         int rowWords = 16 * THead.Chunks, keys = Queries * rowWords, values = keys + Keys * rowWords;
         var shared = SharedMemory.Allocate<uint>((Queries + 2 * Keys) * 16 * THead.Chunks);
@@ -67,14 +82,14 @@ internal sealed class TensorAttention(IlgpuBackend backend)
         int b = head / shape.H, h = head - b * shape.H, start = b * shape.T * 3 * shape.C + h * shape.D; // q of token 0
         int lane = Group.IdxX & 31, warpRow = Group.IdxX >> 5 << 4, query = query0 + warpRow + (lane >> 2);
         int keyEnd = shape.Causal != 0 ? XMath.Min(query0 + Queries, shape.T) : shape.T;
-        TensorAttentionTile.Load<THead, THalf>(shared, 0, Queries, qkv, qkv4, shape, start, 3 * shape.C, query0);
+        Load<THead, THalf, TInput>(shared, 0, Queries, qkv, qkv4, qkv16, shape, start, 3 * shape.C, query0);
         HeadStrips o = default;
         Rows max = Rows.Of(float.NegativeInfinity, float.NegativeInfinity), sum = default;
         for (int key0 = 0; key0 < keyEnd; key0 += Keys)
         {
             Local.Barrier(); // nobody reads the tile before any more
-            TensorAttentionTile.Load<THead, THalf>(shared, keys, Keys, qkv, qkv4, shape, start + shape.C, 3 * shape.C, key0);
-            TensorAttentionTile.Load<THead, THalf>(shared, values, Keys, qkv, qkv4, shape, start + 2 * shape.C, 3 * shape.C, key0);
+            Load<THead, THalf, TInput>(shared, keys, Keys, qkv, qkv4, qkv16, shape, start + shape.C, 3 * shape.C, key0);
+            Load<THead, THalf, TInput>(shared, values, Keys, qkv, qkv4, qkv16, shape, start + 2 * shape.C, 3 * shape.C, key0);
             Local.Barrier();
             Strip s = TensorAttentionTile.Product<THead, THalf>(shared, 0, warpRow, keys, lane);
             s = Mask(s, shape, query, key0 + 2 * (lane & 3));
@@ -100,7 +115,22 @@ internal sealed class TensorAttention(IlgpuBackend backend)
                 logSumExp[head * shape.T + query + 8] = max.Second + XMath.Log(sum.Second);
         }
         Rows inverse = Rows.Of(1f / sum.First, 1f / sum.Second);
-        TensorAttentionTile.Store<THead>(y, shape, Rescale<THead>(o, inverse), b * shape.T * shape.C + h * shape.D, shape.C, query, lane);
+        if (TInput.IsHalf)
+            TensorAttentionTile.StoreHalves<THead, THalf>(y16, shape, Rescale<THead>(o, inverse), b * shape.T * shape.C + h * shape.D, query, lane);
+        else
+            TensorAttentionTile.Store<THead>(y, shape, Rescale<THead>(o, inverse), b * shape.T * shape.C + h * shape.D, shape.C, query, lane);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Load<THead, THalf, TInput>(ArrayView<uint> shared, int first, int rows, View x, ArrayView<F4> x4, ArrayView<uint> x16, AttentionShape shape, int start, int rowLength, int token0)
+        where THead : struct, IHeadWidth
+        where THalf : struct, IHalf
+        where TInput : struct, IStorage
+    {
+        if (TInput.IsHalf)
+            TensorAttentionTile.LoadHalves<THead>(shared, first, rows, x16, shape, start, rowLength, token0);
+        else
+            TensorAttentionTile.Load<THead, THalf>(shared, first, rows, x, x4, shape, start, rowLength, token0);
     }
 
     /// <summary>Scales the scores; minus infinity for keys beyond the sequence and, with the causal mask, after the query. Key 0 stays, so no row is empty.</summary>

@@ -42,6 +42,22 @@ internal static class TensorAttentionTile
         }
     }
 
+    /// <summary>The same of rows that are rounded already; heads begin at multiples of 8 elements and are as wide.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadHalves<THead>(ArrayView<uint> shared, int first, int rows, ArrayView<uint> x16, AttentionShape shape, int start, int rowLength, int token0)
+        where THead : struct, IHeadWidth
+    {
+        ArrayView<U4> chunks = shared.Cast<U4>(), source = x16.Cast<U4>();
+        for (int i = Group.IdxX; i < rows * 4 * THead.Chunks; i += Threads)
+        {
+            int row = i / (4 * THead.Chunks), chunk = i - row * 4 * THead.Chunks;
+            U4 values = default;
+            if (token0 + row < shape.T && 8 * chunk < shape.D)
+                values = source[((start + (token0 + row) * rowLength) >> 3) + chunk];
+            chunks[(first + Word<THead>(row, chunk)) >> 2] = values;
+        }
+    }
+
     /// <summary>The products of a warp's 16 rows with 32 others: [16, 32].</summary>
     /// <param name="shared">Where both lie.</param>
     /// <param name="own">First word of the group's rows.</param>
@@ -105,6 +121,45 @@ internal static class TensorAttentionTile
             StoreStrip(y, shape, start, rowLength, row, channel + 64, o.S2);
             StoreStrip(y, shape, start, rowLength, row, channel + 96, o.S3);
         }
+    }
+
+    /// <summary>The same of attention's output in 16 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreHalves<THead, THalf>(ArrayView<uint> y, AttentionShape shape, HeadStrips o, int start, int row, int lane)
+        where THead : struct, IHeadWidth
+        where THalf : struct, IHalf
+    {
+        int channel = 2 * (lane & 3);
+        StoreStripHalves<THalf>(y, shape, start, row, channel, o.S0);
+        if (THead.Chunks > 1)
+            StoreStripHalves<THalf>(y, shape, start, row, channel + 32, o.S1);
+        if (THead.Chunks > 2)
+        {
+            StoreStripHalves<THalf>(y, shape, start, row, channel + 64, o.S2);
+            StoreStripHalves<THalf>(y, shape, start, row, channel + 96, o.S3);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreStripHalves<THalf>(ArrayView<uint> y, AttentionShape shape, int start, int row, int channel, Strip o)
+        where THalf : struct, IHalf
+    {
+        StoreFragmentHalves<THalf>(y, shape, start, row, channel, o.C0);
+        StoreFragmentHalves<THalf>(y, shape, start, row, channel + 8, o.C1);
+        StoreFragmentHalves<THalf>(y, shape, start, row, channel + 16, o.C2);
+        StoreFragmentHalves<THalf>(y, shape, start, row, channel + 24, o.C3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFragmentHalves<THalf>(ArrayView<uint> y, AttentionShape shape, int start, int row, int channel, F4 o)
+        where THalf : struct, IHalf
+    {
+        if (channel >= shape.D)
+            return;
+        if (row < shape.T)
+            y[(start + row * shape.C + channel) >> 1] = THalf.Pack(o.X, o.Y);
+        if (row + 8 < shape.T)
+            y[(start + (row + 8) * shape.C + channel) >> 1] = THalf.Pack(o.Z, o.W);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
+using ILGPU.Algorithms;
 
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>
 /// Linear's product on tensor cores: both factors rounded to bf16, fp16 or tf32, sums in fp32. A group of 8 warps owns a tile of 128 x 128, a warp 64 x 32 of it. Slices
-/// of the inner dimension, 32 of 16 bits or 16 of tf32, pass through three stages of shared memory: the weights by asynchronous copies, the rows of x through registers, where
-/// they are rounded. Rows of 64 bytes are swizzled, so that neither the copies nor ldmatrix meet in a bank.
+/// of the inner dimension, 32 of 16 bits or 16 of tf32, pass through three stages of shared memory: the weights by asynchronous copies, and so the rows of x where they are
+/// rounded already; where they are floats they come through registers. Rows of 64 bytes are swizzled, so that neither the copies nor ldmatrix meet in a bank.
 /// </summary>
 internal sealed class TensorLinear(IlgpuBackend backend)
 {
@@ -14,11 +15,12 @@ internal sealed class TensorLinear(IlgpuBackend backend)
 
     private const int RowWords = 16, FactorWords = Side * RowWords, StageWords = 2 * FactorWords, Stages = 3;
 
-    private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape);
+    private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, ArrayView<F4> x4, ArrayView<uint> x16, RowLayout layout, ArrayView<uint> w, View bias, View y, ArrayView<uint> y16, ProductShape shape);
 
     private delegate void LaunchRound(AcceleratorStream stream, KernelConfig config, View matrix, ArrayView<uint> rounded, int inner, int columns, int words);
 
-    private readonly Launch?[] launchers = new Launch?[3];
+    // By activation, of floats and of halves.
+    private readonly Launch?[] launchers = new Launch?[6];
     private LaunchRound? round;
 
     /// <summary>Words of the rounded copy of a packed matrix, [columns padded][inner padded to slices].</summary>
@@ -38,16 +40,19 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     }
 
     /// <summary>y = act(x W^T + b), or y += x W^T + b.</summary>
-    public void Forward(View x, ArrayView<F4> x4, RowLayout layout, PackedWeights w, View y, ProductShape shape, Ops.Activation activation)
+    public void Forward(Tensor y, Tensor x, RowLayout layout, PackedWeights w, ProductShape shape, Ops.Activation activation)
     {
-        Launch launch = launchers[(int)activation] ??= backend.MatrixPrecision switch
+        bool half = x.Type == ElementType.Half;
+        Launch launch = launchers[(int)activation + (half ? 3 : 0)] ??= (backend.MatrixPrecision, half) switch
         {
-            MatrixPrecision.Tf32 => Load<Tf32>(activation),
-            MatrixPrecision.Fp16 => Load<Fp16>(activation),
-            _ => Load<Bf16>(activation),
+            (MatrixPrecision.Tf32, _) => Load<Tf32, Floats>(activation),
+            (MatrixPrecision.Fp16, false) => Load<Fp16, Floats>(activation),
+            (MatrixPrecision.Fp16, true) => Load<Fp16, Halves>(activation),
+            (_, false) => Load<Bf16, Floats>(activation),
+            _ => Load<Bf16, Halves>(activation),
         };
-        launch(backend.Stream, new(new Index2D(TileChoice.Tiles(Side, layout.M), TileChoice.Tiles(Side, shape.N)), new Index2D(256, 1)), x, x4, layout, w.Rounded,
-            w.Bias.Cast<float>(), y, shape);
+        launch(backend.Stream, new(new Index2D(TileChoice.Tiles(Side, layout.M), TileChoice.Tiles(Side, shape.N)), new Index2D(256, 1)), x.View(backend),
+            x.Quads(backend, layout.K, out _), x.Pairs(backend), layout, w.Rounded, w.Bias.Cast<float>(), y.View(backend), y.Pairs(backend), shape);
     }
 
     // Slices of the inner dimension; the weights are padded to whole ones.
@@ -58,13 +63,14 @@ internal sealed class TensorLinear(IlgpuBackend backend)
         where TFactor : struct, IFactor
         => RowWords * TFactor.PerWord;
 
-    private Launch Load<TFactor>(Ops.Activation activation)
+    private Launch Load<TFactor, TInput>(Ops.Activation activation)
         where TFactor : struct, IFactor
+        where TInput : struct, IStorage
         => activation switch
         {
-            Ops.Activation.Gelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<Gelu, TFactor>),
-            Ops.Activation.QuickGelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<QuickGelu, TFactor>),
-            _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity, TFactor>),
+            Ops.Activation.Gelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<Gelu, TFactor, TInput>),
+            Ops.Activation.QuickGelu => backend.Load<Launch>(nameof(Linear), ForwardKernel<QuickGelu, TFactor, TInput>),
+            _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity, TFactor, TInput>),
         };
 
     // rounded[column][word] = (w[k][column], w[k + 1][column]) of 16 bits with k = 2 word, or w[word][column]; zeros after the inner dimension.
@@ -95,27 +101,37 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     }
 
     // Group (x, y) owns rows x*128 and columns y*128 on.
-    [Kernel(typeof(Identity), typeof(Bf16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Gelu), typeof(Bf16), Hot = true, Tensor = true)]
-    [Kernel(typeof(QuickGelu), typeof(Bf16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Identity), typeof(Fp16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Gelu), typeof(Fp16), Hot = true, Tensor = true)]
-    [Kernel(typeof(QuickGelu), typeof(Fp16), Hot = true, Tensor = true)]
-    [Kernel(typeof(Identity), typeof(Tf32), Hot = true, Tensor = true)]
-    [Kernel(typeof(Gelu), typeof(Tf32), Hot = true, Tensor = true)]
-    [Kernel(typeof(QuickGelu), typeof(Tf32), Hot = true, Tensor = true)]
-    private static void ForwardKernel<TEpilogue, TFactor>(View x, ArrayView<F4> x4, RowLayout layout, ArrayView<uint> w, View bias, View y, ProductShape shape)
+    [Kernel(typeof(Identity), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Tf32), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Gelu), typeof(Tf32), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(QuickGelu), typeof(Tf32), typeof(Floats), Hot = true, Tensor = true)]
+    private static void ForwardKernel<TEpilogue, TFactor, TInput>(View x, ArrayView<F4> x4, ArrayView<uint> x16, RowLayout layout, ArrayView<uint> w, View bias, View y, ArrayView<uint> y16,
+        ProductShape shape)
         where TEpilogue : struct, IEpilogue
         where TFactor : struct, IFactor
+        where TInput : struct, IStorage
     {
         var shared = SharedMemory.Allocate<uint>(Stages * StageWords);
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5, row0 = Grid.IdxX * Side, column0 = Grid.IdxY * Side;
         int sliceLength = SliceOf<TFactor>(), slices = (layout.K + sliceLength - 1) / sliceLength, wordsPerColumn = slices * RowWords;
-        // A thread brings half a row of x and two chunks of the weights.
+        // A thread brings two chunks of the weights, and of x half a row of floats, or two chunks of what is rounded already.
         int partRow = thread >> 1, partChunk = (thread & 1) * 2, partK = partChunk * 4 * TFactor.PerWord, copyRow = thread >> 2, copyChunk = thread & 3;
         int partWord = Swizzle(partRow, partChunk), partWord2 = Swizzle(partRow, partChunk + 1);
         int copyWord = FactorWords + Swizzle(copyRow, copyChunk), copyWord2 = FactorWords + Swizzle(copyRow + 64, copyChunk);
         int copyFrom = (column0 + copyRow) * wordsPerColumn + copyChunk * 4, copyFrom2 = copyFrom + 64 * wordsPerColumn;
+        // Rows beyond the last are read as the last; their sums are not stored.
+        int rowFrom = XMath.Min(row0 + copyRow, layout.M - 1) * (layout.K >> 1) + copyChunk * 4, rowFrom2 = XMath.Min(row0 + copyRow + 64, layout.M - 1) * (layout.K >> 1) + copyChunk * 4;
         // The warp's 64 rows and 32 columns, and where this thread's rows for ldmatrix begin.
         int warpRow = (warp & 1) * 64, warpColumn = (warp >> 1) * 32;
         int aRow = warpRow + (lane & 15), aChunk = lane >> 4, bRow = warpColumn + (lane & 7) + ((lane >> 4) << 3), bChunk = (lane >> 3) & 1;
@@ -128,7 +144,15 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             {
                 TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord, ref w[0], copyFrom + slice * RowWords);
                 TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord2, ref w[0], copyFrom2 + slice * RowWords);
-                Store<TFactor>(shared, slice * StageWords, partWord, partWord2, LoadPart<TFactor>(x, x4, layout, row0 + partRow, slice * sliceLength + partK));
+                if (TInput.IsHalf)
+                {
+                    TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord - FactorWords, ref x16[0], rowFrom + slice * RowWords);
+                    TensorCores.CopyAsync(ref shared[0], slice * StageWords + copyWord2 - FactorWords, ref x16[0], rowFrom2 + slice * RowWords);
+                }
+                else
+                {
+                    Store<TFactor>(shared, slice * StageWords, partWord, partWord2, LoadPart<TFactor>(x, x4, layout, row0 + partRow, slice * sliceLength + partK));
+                }
             }
             TensorCores.Commit();
         }
@@ -144,21 +168,29 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             {
                 TensorCores.CopyAsync(ref shared[0], next + copyWord, ref w[0], copyFrom + (slice + 2) * RowWords);
                 TensorCores.CopyAsync(ref shared[0], next + copyWord2, ref w[0], copyFrom2 + (slice + 2) * RowWords);
-                part = LoadPart<TFactor>(x, x4, layout, row0 + partRow, (slice + 2) * sliceLength + partK);
+                if (TInput.IsHalf)
+                {
+                    TensorCores.CopyAsync(ref shared[0], next + copyWord - FactorWords, ref x16[0], rowFrom + (slice + 2) * RowWords);
+                    TensorCores.CopyAsync(ref shared[0], next + copyWord2 - FactorWords, ref x16[0], rowFrom2 + (slice + 2) * RowWords);
+                }
+                else
+                {
+                    part = LoadPart<TFactor>(x, x4, layout, row0 + partRow, (slice + 2) * sliceLength + partK);
+                }
             }
             TensorCores.Commit();
             sums = Multiply<TFactor>(sums, shared, stage + a0, stage + b0);
             sums = Multiply<TFactor>(sums, shared, stage + a1, stage + b1);
-            if (more)
+            if (more && !TInput.IsHalf)
                 Store<TFactor>(shared, next, partWord, partWord2, part);
             stage = stage == 2 * StageWords ? 0 : stage + StageWords;
             next = next == 2 * StageWords ? 0 : next + StageWords;
         }
         int row = row0 + warpRow + (lane >> 2), column = column0 + warpColumn + (lane & 3) * 2;
-        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row, column, sums.S0);
-        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row + 16, column, sums.S1);
-        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row + 32, column, sums.S2);
-        StoreStrip<TEpilogue>(y, bias, layout.M, shape, row + 48, column, sums.S3);
+        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row, column, sums.S0);
+        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row + 16, column, sums.S1);
+        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row + 32, column, sums.S2);
+        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row + 48, column, sums.S3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -210,29 +242,39 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreStrip<TEpilogue>(View y, View bias, int rows, ProductShape shape, int row, int column, Strip s)
+    private static void StoreStrip<TEpilogue, TFactor>(View y, ArrayView<uint> y16, View bias, int rows, ProductShape shape, int row, int column, Strip s)
         where TEpilogue : struct, IEpilogue
+        where TFactor : struct, IFactor
     {
-        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column, s.C0);
-        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column + 8, s.C1);
-        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column + 16, s.C2);
-        StoreFragment<TEpilogue>(y, bias, rows, shape, row, column + 24, s.C3);
+        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column, s.C0);
+        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column + 8, s.C1);
+        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column + 16, s.C2);
+        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column + 24, s.C3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreFragment<TEpilogue>(View y, View bias, int rows, ProductShape shape, int row, int column, F4 c)
+    private static void StoreFragment<TEpilogue, TFactor>(View y, ArrayView<uint> y16, View bias, int rows, ProductShape shape, int row, int column, F4 c)
         where TEpilogue : struct, IEpilogue
+        where TFactor : struct, IFactor
     {
         float left = bias[column], right = bias[column + 1];
         if (row < rows)
-            StorePair(y, shape, row * shape.N, column, TEpilogue.Apply(c.X + left), TEpilogue.Apply(c.Y + right));
+            StorePair<TFactor>(y, y16, shape, row * shape.N, column, TEpilogue.Apply(c.X + left), TEpilogue.Apply(c.Y + right));
         if (row + 8 < rows)
-            StorePair(y, shape, (row + 8) * shape.N, column, TEpilogue.Apply(c.Z + left), TEpilogue.Apply(c.W + right));
+            StorePair<TFactor>(y, y16, shape, (row + 8) * shape.N, column, TEpilogue.Apply(c.Z + left), TEpilogue.Apply(c.W + right));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StorePair(View y, ProductShape shape, int start, int column, float left, float right)
+    private static void StorePair<TFactor>(View y, ArrayView<uint> y16, ProductShape shape, int start, int column, float left, float right)
+        where TFactor : struct, IFactor
     {
+        if (shape.Half != 0)
+        {
+            // Widths are even: both columns are there, or neither.
+            if (column < shape.N)
+                y16[(start + column) >> 1] = TFactor.Pack(left, right);
+            return;
+        }
         if (column < shape.N)
             y[start + column] = shape.Accumulate != 0 ? y[start + column] + left : left;
         if (column + 1 < shape.N)

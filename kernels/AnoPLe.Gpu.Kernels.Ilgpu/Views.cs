@@ -9,6 +9,9 @@ internal static class Views
     /// <summary>The tensor as integers.</summary>
     public static ArrayView<int> Indices(this Tensor tensor, IlgpuBackend backend) => Of(tensor, backend).Memory.Cast<int>();
 
+    /// <summary>The tensor as pairs of 16-bit floats, or an empty view when it holds floats.</summary>
+    public static ArrayView<uint> Pairs(this Tensor tensor, IlgpuBackend backend) => tensor.Type == ElementType.Half ? Of(tensor, backend).Memory.Cast<uint>() : default;
+
     /// <summary>The tensor, or an empty view when there is none.</summary>
     public static View ViewOrEmpty(this Tensor? tensor, IlgpuBackend backend) => tensor is null ? default : Of(tensor, backend).Memory;
 

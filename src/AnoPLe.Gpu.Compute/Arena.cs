@@ -30,7 +30,7 @@ public sealed class Arena(Backend backend) : IDisposable
             throw new InvalidOperationException($"The arena already holds a tensor '{name}'.");
         var tensor = Backend.Allocate(name, shape, type);
         tensors.Add(tensor);
-        Bytes += 4L * shape.Count;
+        Bytes += (type == ElementType.Half ? 2L : 4L) * shape.Count;
         return tensor;
     }
 

@@ -20,6 +20,12 @@ public abstract class Backend : IDisposable
     /// <summary>What linear layers compute in.</summary>
     public virtual MatrixPrecision MatrixPrecision => MatrixPrecision.Fp32;
 
+    /// <summary>
+    /// What is kept between the operations of a block in inference: layer norm's output, queries, keys and values, attention's output, the hidden layer. Half where the
+    /// products round them anyway: it halves what they read and write. The residual stream is always F32.
+    /// </summary>
+    public virtual ElementType ActivationType => ElementType.F32;
+
     /// <summary>8-bit images of any size to the encoder's input.</summary>
     public abstract ImageResize ImageResize { get; }
 
@@ -93,11 +99,19 @@ public abstract class Backend : IDisposable
     /// <exception cref="DeviceException">Not enough memory.</exception>
     public abstract Tensor Allocate(string name, Shape shape, ElementType type = ElementType.F32);
 
-    /// <summary>Copies host floats into a tensor of exactly as many elements.</summary>
+    /// <summary>Copies host floats into a tensor of exactly as many elements, rounded where it holds 16 bits.</summary>
     public void Write(Tensor tensor, ReadOnlySpan<float> source)
     {
-        Require.Floats(this, tensor);
+        Require.Activations(this, tensor);
         Require.That(tensor.Count == source.Length, $"{source.Length} values for '{tensor.Name}' {tensor.Shape}, expected {tensor.Count}.");
+        if (tensor.Type == ElementType.Half)
+        {
+            var rounded = new ushort[Words(tensor)];
+            for (int i = 0; i < source.Length; i++)
+                rounded[i] = HalfFloats.Round(source[i], MatrixPrecision);
+            WriteCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(rounded.AsSpan()));
+            return;
+        }
         WriteCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(source));
     }
 
@@ -108,12 +122,20 @@ public abstract class Backend : IDisposable
         WriteCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(source));
     }
 
-    /// <summary>Waits for all operations and copies a tensor to the host.</summary>
+    /// <summary>Waits for all operations and copies a tensor of floats to the host, widened where it holds 16 bits.</summary>
     public void Read(Tensor tensor, Span<float> destination)
     {
-        Require.Floats(this, tensor);
+        Require.Activations(this, tensor);
         Require.That(tensor.Count == destination.Length,
             $"Room for {destination.Length} values of '{tensor.Name}' {tensor.Shape}, expected {tensor.Count}.");
+        if (tensor.Type == ElementType.Half)
+        {
+            var rounded = new ushort[Words(tensor)];
+            ReadCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(rounded.AsSpan()));
+            for (int i = 0; i < destination.Length; i++)
+                destination[i] = HalfFloats.Widen(rounded[i], MatrixPrecision);
+            return;
+        }
         ReadCore(tensor, System.Runtime.InteropServices.MemoryMarshal.AsBytes(destination));
     }
 
@@ -157,6 +179,9 @@ public abstract class Backend : IDisposable
         Read(tensor, values);
         return values;
     }
+
+    // 16-bit values with the one that fills up the last word.
+    private static int Words(Tensor tensor) => (tensor.Count + 1) / 2 * 2;
 
     /// <summary>Device part of Write; sizes have been checked. The source may be reused when it returns.</summary>
     protected abstract void WriteCore(Tensor tensor, ReadOnlySpan<byte> source);

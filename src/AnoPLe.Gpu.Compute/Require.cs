@@ -37,6 +37,14 @@ public static class Require
         That(tensor.Type == ElementType.F32, $"{name} ('{tensor.Name}') holds {tensor.Type}, expected F32.");
     }
 
+    /// <summary>Throws unless the tensor holds floats of 32 or 16 bits and lives on this backend.</summary>
+    /// <exception cref="ArgumentException">Integers, or another backend.</exception>
+    public static void Activations(Backend backend, Tensor tensor, [CallerArgumentExpression(nameof(tensor))] string name = "")
+    {
+        Owned(backend, tensor, name);
+        That(tensor.Type != ElementType.I32, $"{name} ('{tensor.Name}') holds {tensor.Type}, expected F32 or Half.");
+    }
+
     /// <summary>Throws unless the tensor holds integers, has this many of them and lives on this backend.</summary>
     /// <exception cref="ArgumentException">Another count, element type or backend.</exception>
     public static void Indices(Backend backend, Tensor tensor, int count, [CallerArgumentExpression(nameof(tensor))] string name = "")

@@ -8,6 +8,12 @@ public enum ElementType
 
     /// <summary>32-bit signed integer: row and class indices.</summary>
     I32,
+
+    /// <summary>
+    /// 16-bit float in the precision of the backend's matrix products, bf16 or fp16: what passes from one operation of a block to the next, where
+    /// <see cref="Backend.ActivationType"/> says so. The host sees floats.
+    /// </summary>
+    Half,
 }
 
 /// <summary>

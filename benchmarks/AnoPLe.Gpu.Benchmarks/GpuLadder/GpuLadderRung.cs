@@ -24,7 +24,7 @@ internal sealed record GpuLadderRung(string Id, string Idea, MatrixPrecision Pre
         Own("2", "16 sums in registers", MatrixPrecision.Fp32, GpuLadderKernels.Registers, GpuLadderKernels.RegisterSide, GpuLadderKernels.RegisterSide, new(GpuLadderKernels.Side, GpuLadderKernels.Side)),
         Shipped("3", "64 sums, 16 bytes at a time, two buffers: shipped", MatrixPrecision.Fp32, "Linear.ForwardKernel<Tile128, Gelu>"),
         Own("4", "tensor cores, a warp per 16 x 8", MatrixPrecision.Bf16, GpuLadderKernels.Warps, GpuLadderKernels.WarpRows, GpuLadderKernels.WarpColumns, new(32, 1)),
-        Shipped("5", "tiles of 128, copies in flight: shipped", MatrixPrecision.Bf16, "TensorLinear.ForwardKernel<Gelu, Bf16>"),
+        Shipped("5", "tiles of 128, copies in flight: shipped", MatrixPrecision.Bf16, "TensorLinear.ForwardKernel<Gelu, Bf16, Floats>"),
     ];
 
     private static GpuLadderRung Own(string id, string idea, MatrixPrecision precision, Launched kernel, int rows, int columns, Index2D group) =>

@@ -2,7 +2,7 @@ namespace AnoPLe.Gpu.Compute.Ops;
 
 /// <summary>y = (x - mean) / sqrt(var + 1e-5) * weight + bias over the last axis, with the biased variance.</summary>
 /// <remarks>
-/// x, y: (..., C); weight, bias: (C). mean, rstd: one value per row, saved for the backward pass when given.
+/// x, y: (..., C), y of 16 bits or 32; weight, bias: (C). mean, rstd: one value per row, saved for the backward pass when given.
 /// Backward, with xh = (x - mean) * rstd and e = dy * weight: dx = rstd * (e - mean(e) - xh * mean(e * xh)),
 /// dweight = sum dy * xh, dbias = sum dy. Source: arXiv 1607.06450; CLIP uses eps = 1e-5.
 /// </remarks>
@@ -16,7 +16,9 @@ public abstract class LayerNorm(Backend backend) : Operation(backend)
     public void Forward(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor? mean = null, Tensor? rstd = null)
     {
         Require.Floats(Backend, x);
-        Require.Tensor(Backend, y, x.Shape);
+        Require.Activations(Backend, y);
+        Require.That(y.Shape == x.Shape, $"y ('{y.Name}') has shape {y.Shape}, expected {x.Shape}.");
+        Require.That(y.Type == ElementType.F32 || (x.Width % 2 == 0 && mean is null), $"y ('{y.Name}') {y.Shape} of 16 bits takes even widths and saves no mean.");
         Require.Tensor(Backend, weight, new(x.Width));
         Require.Tensor(Backend, bias, new(x.Width));
         Require.That((mean is null) == (rstd is null), $"mean and rstd are saved together: give both or neither.");

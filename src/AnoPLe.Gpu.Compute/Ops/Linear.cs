@@ -57,12 +57,15 @@ public abstract class PackedLinear(Backend backend, string name, int outFeatures
 
 /// <summary>y = act(x W^T + b), or y += x W^T + b.</summary>
 /// <remarks>
-/// x: (..., in); y: (..., out), as many rows; W: [out, in] packed once by <see cref="Pack"/>; b: (out).
+/// x: (..., in); y: (..., out), as many rows, either of 32 bits or of 16; W: [out, in] packed once by <see cref="Pack"/>; b: (out).
 /// Backward: dx = dy W; dW = dy^T x over all rows; db = sum over rows of dy; through the activation
 /// GELU' = Phi(x) + x phi(x), QuickGELU' = s + 1.702 x s (1 - s) with s = sigmoid(1.702 x).
 /// </remarks>
 public abstract class Linear(Backend backend) : Operation(backend)
 {
+    /// <summary>Rows of x of 16 bits have a width that is a multiple of this.</summary>
+    public const int HalfWidth = 32;
+
     /// <summary>Copies a weight matrix to the device in the backend's own layout. The spans may be reused afterwards.</summary>
     /// <param name="name">Name for messages.</param>
     /// <param name="weight">out*in values in the given layout.</param>
@@ -87,14 +90,24 @@ public abstract class Linear(Backend backend) : Operation(backend)
     /// <exception cref="ArgumentException">Shapes do not fit, the weights live elsewhere, or an activation is combined with accumulation.</exception>
     public void Forward(Tensor y, Tensor x, PackedLinear weight, Activation activation = Activation.None, bool accumulate = false)
     {
-        Require.Floats(Backend, x);
-        Require.Floats(Backend, y);
+        Require.Activations(Backend, x);
+        Require.Activations(Backend, y);
         CheckWeight(Backend, weight);
+        CheckHalves(y, x, weight, accumulate);
         Require.That(x.Width == weight.InFeatures, $"x ('{x.Name}') {x.Shape} has rows of {x.Width}, '{weight.Name}' takes {weight.InFeatures}.");
         Require.That(y.Width == weight.OutFeatures && y.Rows == x.Rows,
             $"y ('{y.Name}') has shape {y.Shape}, expected {x.Rows} rows of {weight.OutFeatures}.");
         Require.That(!accumulate || activation == Activation.None, $"Accumulation after {activation} is not an operation of this model.");
         ForwardCore(y, x, weight, activation, accumulate);
+    }
+
+    // Tensor cores read rows of 16 bits in slices of 32, and add to nothing that was rounded.
+    private static void CheckHalves(Tensor y, Tensor x, PackedLinear weight, bool accumulate)
+    {
+        Require.That((x.Type == ElementType.F32 && y.Type == ElementType.F32) || weight.Precision is MatrixPrecision.Bf16 or MatrixPrecision.Fp16,
+            $"'{weight.Name}' of {weight.Precision} takes and gives F32, got x ('{x.Name}') of {x.Type} and y ('{y.Name}') of {y.Type}.");
+        Require.That(x.Type == ElementType.F32 || x.Width % HalfWidth == 0, $"x ('{x.Name}') {x.Shape} of 16 bits has rows of {x.Width}, expected a multiple of {HalfWidth}.");
+        Require.That(y.Type == ElementType.F32 || (y.Width % 2 == 0 && !accumulate), $"y ('{y.Name}') {y.Shape} of 16 bits takes even widths and no accumulation.");
     }
 
     /// <summary>

@@ -11,8 +11,9 @@ public abstract class RowGather(Backend backend) : Operation(backend)
     /// <exception cref="ArgumentException">Shapes do not fit.</exception>
     public void Forward(Tensor y, Tensor x, Tensor rows)
     {
-        Require.Floats(Backend, x);
-        Require.Floats(Backend, y);
+        Require.Activations(Backend, x);
+        Require.Activations(Backend, y);
+        Require.That(x.Type == y.Type && (x.Type == ElementType.F32 || x.Width % 2 == 0), $"y ('{y.Name}') holds {y.Type}, x ('{x.Name}') {x.Type}, in rows of {x.Width}; expected the same type, and even widths of Half.");
         Require.That(x.Width == y.Width, $"y ('{y.Name}') has rows of {y.Width}, x ('{x.Name}') of {x.Width}.");
         Require.Indices(Backend, rows, y.Rows);
         ForwardCore(y, x, rows);

@@ -1,4 +1,5 @@
 using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Compute.Ops;
 
 namespace AnoPLe.Gpu.Clip;
 
@@ -10,12 +11,15 @@ public sealed class BlockActivations
     /// <param name="name">"vis." or "txt.".</param>
     /// <param name="rows">Leading axes: (B, T), or (R) for chosen rows, where q, k and v are not needed.</param>
     /// <param name="C">Width of the tower.</param>
-    internal BlockActivations(Arena arena, string name, ReadOnlySpan<int> rows, int C)
+    /// <param name="heads">Its attention heads.</param>
+    internal BlockActivations(Arena arena, string name, ReadOnlySpan<int> rows, int C, int heads)
     {
-        Norm = arena.Take(name + "norm", new([.. rows, C]));
-        Attention = arena.Take(name + "heads", new([.. rows, C]));
-        Hidden = arena.Take(name + "gelu", new([.. rows, 4 * C]));
-        qkv = rows.Length == 2 ? arena.Take(name + "qkv", new([.. rows, 3 * C])) : null;
+        // Products of a block read 16 bits where the device rounds to them anyway and its kernels can take such rows.
+        ElementType type = C % Linear.HalfWidth == 0 && C / heads % Compute.Ops.Attention.HalfHeadWidth == 0 ? arena.Backend.ActivationType : ElementType.F32;
+        Norm = arena.Take(name + "norm", new([.. rows, C]), type);
+        Attention = arena.Take(name + "heads", new([.. rows, C]), type);
+        Hidden = arena.Take(name + "gelu", new([.. rows, 4 * C]), type);
+        qkv = rows.Length == 2 ? arena.Take(name + "qkv", new([.. rows, 3 * C]), type) : null;
     }
 
     private readonly Tensor? qkv;

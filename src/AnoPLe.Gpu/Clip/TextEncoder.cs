@@ -50,7 +50,7 @@ public sealed partial class TextEncoder : IDisposable
         int R = ids.Count, T = ends.Max() + 1, C = config.TextWidth;
         using var arena = new Arena(backend);
         var x = arena.Take("txt.x", new(R, T, C));
-        var block = new BlockActivations(arena, "txt.", [R, T], C);
+        var block = new BlockActivations(arena, "txt.", [R, T], C, config.TextHeads);
         var final = arena.Take("txt.eot", new(R, C));
         var features = arena.Take("txt.features", new(R, config.EmbedDim));
         var endRows = arena.Take("txt.eot_rows", new(R), ElementType.I32);

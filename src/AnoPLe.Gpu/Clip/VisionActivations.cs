@@ -38,7 +38,7 @@ public sealed class VisionActivations : IDisposable
         {
             Images = arena.Take("vis.images", new(B, 3, S, S));
             X = arena.Take("vis.x", new(B, T, C));
-            Block = new BlockActivations(arena, "vis.", [B, T], C);
+            Block = new BlockActivations(arena, "vis.", [B, T], C, config.VisionHeads);
             taps = new Tensor?[config.VisionLayers + 1];
             foreach (int tap in request.Taps.Distinct())
                 taps[tap] = arena.Take($"vis.tap.{tap}", new(B, grid, C));
@@ -53,7 +53,7 @@ public sealed class VisionActivations : IDisposable
                 ClassRows = Indices("vis.class_rows", B, b => b * T, B);
                 // The last block is needed at the class rows alone unless its patch tokens are read.
                 if (!request.PatchTokens && taps[config.VisionLayers] is null)
-                    ClassBlock = new BlockActivations(arena, "vis.class.", [B], C);
+                    ClassBlock = new BlockActivations(arena, "vis.class.", [B], C, config.VisionHeads);
             }
             arena.Seal();
         }

@@ -2,6 +2,7 @@ using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Compute.Ops;
 using AnoPLe.Gpu.Kernels.Ilgpu;
 using AnoPLe.Gpu.Kernels.Tests.References;
+using AnoPLe.Gpu.Kernels.Tests.Testing;
 
 namespace AnoPLe.Gpu.Kernels.Tests.Ilgpu;
 
@@ -86,6 +87,93 @@ public abstract class TensorCoreTests(string device)
         for (int h = 0; h < 2; h++)
             for (int t = 0; t < 37; t++)
                 CheckQuery(actual.AsSpan((t * 64) + (h * 32), 32), qkv.AsSpan(h * 32), 64, t, 37, Fp16, 1.0 / 2048);
+    }
+
+    // What passes between the operations of a block in inference: 16 bits in memory instead of on the way to the product, so the same factors.
+    [Theory]
+    [InlineData(1, 2, 32, Activation.None, MatrixPrecision.Bf16)]
+    [InlineData(131, 130, 64, Activation.Gelu, MatrixPrecision.Bf16)] // two tiles either way: rows beyond the last are read as the last
+    [InlineData(17, 34, 96, Activation.QuickGelu, MatrixPrecision.Fp16)] // three slices: every stage once
+    [InlineData(20, 24, 192, Activation.None, MatrixPrecision.Fp16)] // six
+    public void Linear_takes_and_gives_16_bits(int rows, int outFeatures, int inFeatures, Activation activation, MatrixPrecision precision)
+    {
+        using var backend = Open(precision);
+        Assert.Equal(ElementType.Half, backend.ActivationType);
+        var random = new Random(rows + inFeatures);
+        float[] x = Values(random, rows * inFeatures), w = Values(random, outFeatures * inFeatures), bias = Values(random, outFeatures), old = Values(random, rows * outFeatures);
+        using PackedLinear packed = backend.Linear.Pack("w", w, bias, outFeatures, inFeatures);
+        using Tensor tx = backend.Allocate("x", new(rows, inFeatures), ElementType.Half), floats = backend.Upload("x", new(rows, inFeatures), x), ty = backend.Upload("y", new(rows, outFeatures), old),
+            rounded = backend.Allocate("y", new(rows, outFeatures), ElementType.Half);
+        backend.Write(tx, x);
+        Assert.Equal(x.Select(Rounding(precision)), backend.Download(tx));
+        backend.Linear.Forward(ty, tx, packed, activation);
+        float[] exact = backend.Download(ty);
+        Check(exact, x, w, bias, null, rows, outFeatures, inFeatures, activation, Rounding(precision));
+        foreach (Tensor input in new[] { tx, floats })
+        {
+            backend.Write(rounded, old);
+            backend.Linear.Forward(rounded, input, packed, activation);
+            Assert.Equal(exact.Select(Rounding(precision)), backend.Download(rounded));
+        }
+        if (activation != Activation.None)
+            return;
+        backend.Write(ty, old);
+        backend.Linear.Forward(ty, tx, packed, accumulate: true);
+        Check(backend.Download(ty), x, w, bias, old, rows, outFeatures, inFeatures, activation, Rounding(precision));
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1, 8, false, MatrixPrecision.Bf16)]
+    [InlineData(2, 33, 2, 24, false, MatrixPrecision.Fp16)]
+    [InlineData(1, 70, 2, 64, true, MatrixPrecision.Bf16)]
+    [InlineData(1, 35, 1, 128, false, MatrixPrecision.Bf16)]
+    public void Attention_takes_and_gives_16_bits(int batch, int tokens, int heads, int width, bool causal, MatrixPrecision precision)
+    {
+        using var backend = Open(precision);
+        int C = heads * width;
+        float[] qkv = [.. Values(new Random(tokens), batch * tokens * 3 * C).Select(value => 2 * value)];
+        using Tensor floats = backend.Upload("qkv", new(batch, tokens, 3 * C), qkv), exact = backend.Allocate("y", new(batch, tokens, C));
+        using Tensor input = backend.Allocate("qkv", floats.Shape, ElementType.Half), output = backend.Allocate("y", exact.Shape, ElementType.Half);
+        backend.Write(input, qkv);
+        backend.Attention.Forward(exact, floats, heads, causal);
+        backend.Attention.Forward(output, input, heads, causal);
+        Assert.Equal(backend.Download(exact).Select(Rounding(precision)), backend.Download(output));
+    }
+
+    [Theory]
+    [InlineData(3, 2, MatrixPrecision.Bf16)]
+    [InlineData(2, 130, MatrixPrecision.Fp16)]
+    public void LayerNorm_and_RowGather_give_16_bits(int rows, int width, MatrixPrecision precision)
+    {
+        using var backend = Open(precision);
+        var random = new Random(width);
+        using Tensor x = backend.Upload("x", new(rows, width), Values(random, rows * width)), weight = backend.Upload("w", new(width), Values(random, width)), bias = backend.Upload("b", new(width), Values(random, width));
+        using Tensor exact = backend.Allocate("y", x.Shape), rounded = backend.Allocate("y", x.Shape, ElementType.Half), chosen = backend.Allocate("z", new(1, width), ElementType.Half), last = backend.Upload("rows", new(1), [rows - 1]);
+        backend.LayerNorm.Forward(exact, x, weight, bias);
+        backend.LayerNorm.Forward(rounded, x, weight, bias);
+        float[] expected = [.. backend.Download(exact).Select(Rounding(precision))];
+        Assert.Equal(expected, backend.Download(rounded));
+        backend.RowGather.Forward(chosen, rounded, last);
+        Assert.Equal(expected[^width..], backend.Download(chosen));
+    }
+
+    [Fact]
+    public void Halves_that_no_kernel_can_take_are_refused()
+    {
+        using var backend = Open(MatrixPrecision.Bf16);
+        using Tensor x = backend.Allocate("x", new(2, 48), ElementType.Half), y = backend.Allocate("y", new(2, 4)), odd = backend.Allocate("odd", new(2, 3), ElementType.Half),
+            qkv = backend.Allocate("qkv", new(1, 2, 12), ElementType.Half), heads = backend.Allocate("heads", new(1, 2, 4), ElementType.Half), mean = backend.Allocate("mean", new(2)), w = backend.Allocate("w", new(48)),
+            wide = backend.Allocate("wide", new(2, 64)), rounded = backend.Allocate("rounded", new(2, 4), ElementType.Half), twins = backend.Allocate("twins", new(2, 48));
+        using PackedLinear narrow = backend.Linear.Pack("narrow", new float[4 * 48], [], 4, 48), three = backend.Linear.Pack("three", new float[3 * 64], [], 3, 64),
+            exact = backend.Linear.Pack("exact", new float[4 * 64], [], 4, 64, exact: true), four = backend.Linear.Pack("four", new float[4 * 64], [], 4, 64);
+        Refused.With(() => backend.Linear.Forward(y, x, narrow), "x", "48", "32");
+        Refused.With(() => backend.Linear.Forward(odd, wide, three), "odd", "even");
+        Refused.With(() => backend.Linear.Forward(rounded, wide, four, accumulate: true), "rounded", "accumulation");
+        Refused.With(() => backend.Linear.Forward(rounded, wide, exact), "exact", "Half");
+        Refused.With(() => backend.Attention.Forward(heads, qkv, 1), "heads", "8");
+        Refused.With(() => backend.LayerNorm.Forward(x, twins, w, w, mean, mean), "x", "mean");
+        Refused.With(() => x.View("view", new(4), 4), "view", "8");
+        Refused.With(() => backend.Copy(x, x), "Half", "F32");
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
+using AnoPLe.Gpu.Prompts;
 using AnoPLe.Gpu.Weights;
 
 namespace AnoPLe.Gpu.Tests.Scoring;
@@ -24,6 +25,38 @@ public sealed class PrecisionTests
             Assert.Equal(expected[i], scores[i], 1e-2);
         for (int i = 0; i < maps.Length; i++)
             Assert.Equal(expectedMaps[i], maps[i], 1e-2);
+    }
+
+    /// <summary>Between a block's operations tensors hold 16 bits there; whoever looks at them sees floats.</summary>
+    [Fact]
+    public void Activations_can_be_read_in_bf16()
+    {
+        var (rounded, types) = Activations("simulator/bf16");
+        var (exact, _) = Activations("cpu");
+        Assert.Equal(ElementType.Half, types["vis.L0.qkv"]);
+        Assert.Equal(ElementType.F32, types["vis.L0.mid"]);
+        Assert.Equal(exact.Keys, rounded.Keys);
+        foreach (var (name, values) in exact)
+        {
+            double error = Math.Sqrt(values.Zip(rounded[name], (a, b) => Math.Pow(a - b, 2)).Sum() / values.Sum(a => (double)a * a));
+            Assert.True(error < 2e-2, $"{name} is off by {error:e1} of its norm.");
+        }
+    }
+
+    private static (Dictionary<string, float[]> Values, Dictionary<string, ElementType> Types) Activations(string device)
+    {
+        using Backend backend = Backends.Open(device, threads: 1);
+        using ClipModel clip = ClipModel.Create(ClipWeights.Random(Small with { VisionLayers = 1 }, 1), backend);
+        using var activations = clip.Vision.CreateActivations(new VisionRequest(1));
+        backend.Write(activations.Images, clip.Preprocessing.Apply(DetectorFixture.Defective(20, 40, 8)));
+        Dictionary<string, float[]> values = [];
+        Dictionary<string, ElementType> types = [];
+        clip.Vision.Forward(activations, PromptInjection.None, (name, tensor) =>
+        {
+            values[name] = backend.Download(tensor);
+            types[name] = tensor.Type;
+        });
+        return (values, types);
     }
 
     [Fact]
