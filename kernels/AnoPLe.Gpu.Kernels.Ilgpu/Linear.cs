@@ -16,6 +16,9 @@ internal struct ProductShape
 
     /// <summary>1 when the result is stored in 16 bits.</summary>
     public int Half;
+
+    /// <summary>For patches: tokens of a sequence.</summary>
+    public int Tokens;
 }
 
 /// <summary>Register-tiled matrix product with bias, activation and residual in its epilogue.</summary>
@@ -29,13 +32,16 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
     private readonly Repack repack = new(backend);
     private readonly LinearGradients gradients = new(backend);
     private readonly TensorLinear? tensorCores = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
+    private MemoryBuffer1D<float, Stride1D.Dense>? unrounded;
 
     protected override Ops.PackedLinear PackCore(string name, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, int outFeatures, int inFeatures,
         Ops.WeightLayout layout, MatrixPrecision precision)
     {
-        var packed = new PackedWeights(backend, name, weight, bias, outFeatures, inFeatures, layout, precision);
+        var packed = new PackedWeights(backend, name, outFeatures, inFeatures, bias.Length > 0, precision);
+        var values = Values(packed);
+        packed.Upload(values, weight, bias, layout);
         if (precision != MatrixPrecision.Fp32)
-            tensorCores!.Round(packed);
+            tensorCores!.Round(packed, values);
         return packed;
     }
 
@@ -58,10 +64,16 @@ internal sealed class Linear(IlgpuBackend backend) : Ops.Linear(backend)
 
     protected override void RepackCore(Ops.PackedLinear target, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
     {
-        repack.Run(Views.Of(target, backend), weight, bias, layout);
+        var packed = Views.Of(target, backend);
+        var values = Values(packed);
+        repack.Run(packed, values, weight, bias, layout);
         if (target.Precision != MatrixPrecision.Fp32)
-            tensorCores!.Round(Views.Of(target, backend));
+            tensorCores!.Round(packed, values);
     }
+
+    // The matrix in fp32: its own, or a place that all rounded ones pass through.
+    private View Values(PackedWeights weights) => weights.Precision == MatrixPrecision.Fp32 ? weights.Values
+        : backend.Scratch(ref unrounded, "weights before rounding", weights.PaddedInner * weights.PaddedColumns);
 
     protected override void BackwardParametersCore(Tensor c, Tensor a, Tensor b) => gradients.AddProduct(c, a, b);
 

@@ -24,6 +24,7 @@ internal sealed class PatchEmbedding(IlgpuBackend backend) : Ops.PatchEmbedding(
 
     private const int Threads = 64;
 
+    private readonly TensorLinear? tensorCores = backend.MatrixPrecision != MatrixPrecision.Fp32 ? new(backend) : null;
     private Launch? tile128, tile64, tile32;
     private LaunchClass? classRow;
 
@@ -34,9 +35,15 @@ internal sealed class PatchEmbedding(IlgpuBackend backend) : Ops.PatchEmbedding(
         var images4 = images.Quads(backend, S, out bool aligned);
         RowLayout rows = new() { M = M, K = w.InFeatures, Vector = aligned && patch % 4 == 0 ? 1 : 0, Size = S, Patch = patch, Side = side };
         TokenShape tokens = new() { T = x.Shape[1], C = C, Columns4 = w.PaddedColumns / 4, B = B };
-        int tile = TileChoice.Side(backend.Accelerator, M, C);
-        Launcher(tile)(backend.Stream, TileChoice.Config(tile, M, C), images.View(backend), images4, rows, w.Matrix, positions.View(backend),
-            x.View(backend), tokens);
+        if (w.Precision != MatrixPrecision.Fp32)
+        {
+            tensorCores!.Patches(x, images, rows, w, positions);
+        }
+        else
+        {
+            int tile = TileChoice.Side(backend.Accelerator, M, C);
+            Launcher(tile)(backend.Stream, TileChoice.Config(tile, M, C), images.View(backend), images4, rows, w.Matrix, positions.View(backend), x.View(backend), tokens);
+        }
         classRow ??= backend.Load<LaunchClass>(nameof(PatchEmbedding), ClassRowKernel);
         classRow(backend.Stream, ((B * C + Threads - 1) / Threads, Threads), classEmbedding.View(backend), positions.View(backend),
             x.View(backend), tokens);

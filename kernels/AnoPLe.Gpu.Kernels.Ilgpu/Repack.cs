@@ -2,7 +2,7 @@ namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>
 /// Refreshes packed weights from a tensor. A group has a square of 32 x 32 of the packed matrix; where the tensor lies the other way round the
-/// square turns in shared memory, so that both sides are read and written along their rows. The padding keeps its zeros.
+/// square turns in shared memory, so that both sides are read and written along their rows. The padding keeps what it has: zeros, or nothing that rounding reads.
 /// </summary>
 internal sealed class Repack(IlgpuBackend backend)
 {
@@ -10,21 +10,21 @@ internal sealed class Repack(IlgpuBackend backend)
 
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View packed, View weight, int outFeatures, int inFeatures, int paddedColumns, int turned);
 
-    private delegate void LaunchBias(AcceleratorStream stream, KernelConfig config, View packed, View bias, int start, int count);
+    private delegate void LaunchBias(AcceleratorStream stream, KernelConfig config, View packed, View bias, int count);
 
     private Launch? matrix;
     private LaunchBias? vector;
 
     /// <summary>packed[i, o] = W[o, i], and the bias behind it.</summary>
-    public void Run(PackedWeights target, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
+    public void Run(PackedWeights target, View values, Tensor weight, Tensor? bias, Ops.WeightLayout layout)
     {
         matrix ??= backend.Load<Launch>(nameof(Linear), MatrixKernel);
         matrix(backend.Stream, new(new Index2D(TileChoice.Tiles(Tile, target.OutFeatures), TileChoice.Tiles(Tile, target.InFeatures)), new Index2D(Tile, Threads / 4)),
-            target.Values, weight.View(backend), target.OutFeatures, target.InFeatures, target.PaddedColumns, layout == Ops.WeightLayout.OutIn ? 1 : 0);
+            values, weight.View(backend), target.OutFeatures, target.InFeatures, target.PaddedColumns, layout == Ops.WeightLayout.OutIn ? 1 : 0);
         if (bias is null)
             return;
         vector ??= backend.Load<LaunchBias>(nameof(Linear), BiasKernel);
-        vector(backend.Stream, ElementGroups.Config(backend, bias.Count), target.Values, bias.View(backend), target.BiasStart, bias.Count);
+        vector(backend.Stream, ElementGroups.Config(backend, bias.Count), target.Bias.Cast<float>(), bias.View(backend), bias.Count);
     }
 
     // turned: the tensor is [out, in].
@@ -47,10 +47,10 @@ internal sealed class Repack(IlgpuBackend backend)
     }
 
     [Kernel]
-    private static void BiasKernel(View packed, View bias, int start, int count)
+    private static void BiasKernel(View packed, View bias, int count)
     {
         int i = ElementGroups.Element;
         if (i < count)
-            packed[start + i] = bias[i];
+            packed[i] = bias[i];
     }
 }

@@ -17,17 +17,18 @@ internal sealed class TensorLinear(IlgpuBackend backend)
 
     private delegate void Launch(AcceleratorStream stream, KernelConfig config, View x, ArrayView<F4> x4, ArrayView<uint> x16, RowLayout layout, ArrayView<uint> w, View bias, View y, ArrayView<uint> y16, ProductShape shape);
 
-    private delegate void LaunchRound(AcceleratorStream stream, KernelConfig config, View matrix, ArrayView<uint> rounded, int inner, int columns, int words);
+    private delegate void LaunchRound(AcceleratorStream stream, KernelConfig config, View matrix, ArrayView<uint> rounded, int inner, int outer, int columns, int words);
 
     // By activation, of floats and of halves.
     private readonly Launch?[] launchers = new Launch?[6];
+    private Launch? patches;
     private LaunchRound? round;
 
-    /// <summary>Words of the rounded copy of a packed matrix, [columns padded][inner padded to slices].</summary>
+    /// <summary>Words of a rounded matrix, [columns padded][inner padded to slices].</summary>
     public static int RoundedWords(PackedWeights weights) => weights.PaddedColumns * Slices(weights) * RowWords;
 
-    /// <summary>Rounds the packed matrix into its copy of 16-bit floats, transposed.</summary>
-    public void Round(PackedWeights weights)
+    /// <summary>Rounds a matrix of padded columns, transposed; what lies in its padding is not read.</summary>
+    public void Round(PackedWeights weights, View values)
     {
         round ??= backend.Load<LaunchRound>(nameof(Linear), backend.MatrixPrecision switch
         {
@@ -35,7 +36,7 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             MatrixPrecision.Fp16 => RoundKernel<Fp16>,
             _ => RoundKernel<Bf16>,
         });
-        round(backend.Stream, ElementGroups.Config(backend, RoundedWords(weights)), weights.Values, weights.Rounded, weights.PaddedInner, weights.PaddedColumns,
+        round(backend.Stream, ElementGroups.Config(backend, RoundedWords(weights)), values, weights.Rounded, weights.InFeatures, weights.OutFeatures, weights.PaddedColumns,
             Slices(weights) * RowWords);
     }
 
@@ -51,7 +52,7 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             (_, false) => Load<Bf16, Floats>(activation),
             _ => Load<Bf16, Halves>(activation),
         };
-        launch(backend.Stream, new(new Index2D(TileChoice.Tiles(Side, layout.M), TileChoice.Tiles(Side, shape.N)), new Index2D(256, 1)), x.View(backend),
+        launch(backend.Stream, Config(layout.M, shape.N), x.View(backend),
             x.Quads(backend, layout.K, out _), x.Pairs(backend), layout, w.Rounded, w.Bias.Cast<float>(), y.View(backend), y.Pairs(backend), shape);
     }
 
@@ -63,6 +64,21 @@ internal sealed class TensorLinear(IlgpuBackend backend)
         where TFactor : struct, IFactor
         => RowWords * TFactor.PerWord;
 
+    /// <summary>Tokens 1 on of every sequence of x: their patch of the image times W^T, plus their position.</summary>
+    public void Patches(Tensor x, Tensor images, RowLayout layout, PackedWeights w, Tensor positions)
+    {
+        patches ??= backend.Load<Launch>(nameof(PatchEmbedding), backend.MatrixPrecision switch
+        {
+            MatrixPrecision.Tf32 => ForwardKernel<Identity, Tf32, Patches>,
+            MatrixPrecision.Fp16 => ForwardKernel<Identity, Fp16, Patches>,
+            _ => ForwardKernel<Identity, Bf16, Patches>,
+        });
+        patches(backend.Stream, Config(layout.M, w.OutFeatures), images.View(backend), images.Quads(backend, layout.Size, out _), default, layout, w.Rounded, positions.View(backend),
+            x.View(backend), default, new() { N = w.OutFeatures, Tokens = x.Shape[1] });
+    }
+
+    private static KernelConfig Config(int rows, int columns) => new(new Index2D(TileChoice.Tiles(Side, rows), TileChoice.Tiles(Side, columns)), new Index2D(256, 1));
+
     private Launch Load<TFactor, TInput>(Ops.Activation activation)
         where TFactor : struct, IFactor
         where TInput : struct, IStorage
@@ -73,18 +89,18 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             _ => backend.Load<Launch>(nameof(Linear), ForwardKernel<Identity, TFactor, TInput>),
         };
 
-    // rounded[column][word] = (w[k][column], w[k + 1][column]) of 16 bits with k = 2 word, or w[word][column]; zeros after the inner dimension.
+    // rounded[column][word] = (w[k][column], w[k + 1][column]) of 16 bits with k = 2 word, or w[word][column]; zeros in the padding.
     [Kernel(typeof(Bf16))]
     [Kernel(typeof(Fp16))]
     [Kernel(typeof(Tf32))]
-    private static void RoundKernel<TFactor>(View matrix, ArrayView<uint> rounded, int inner, int columns, int words)
+    private static void RoundKernel<TFactor>(View matrix, ArrayView<uint> rounded, int inner, int outer, int columns, int words)
         where TFactor : struct, IFactor
     {
         int i = ElementGroups.Element;
         if (i >= columns * words)
             return;
         int column = i / words, k = i % words * TFactor.PerWord;
-        float low = k < inner ? matrix[k * columns + column] : 0f, high = k + 1 < inner ? matrix[(k + 1) * columns + column] : 0f;
+        float low = k < inner && column < outer ? matrix[k * columns + column] : 0f, high = k + 1 < inner && column < outer ? matrix[(k + 1) * columns + column] : 0f;
         rounded[i] = TFactor.Pack(low, high);
     }
 
@@ -102,18 +118,21 @@ internal sealed class TensorLinear(IlgpuBackend backend)
 
     // Group (x, y) owns rows x*128 and columns y*128 on.
     [Kernel(typeof(Identity), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Bf16), typeof(Patches), Hot = true, Tensor = true)]
     [Kernel(typeof(Identity), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
     [Kernel(typeof(Gelu), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
     [Kernel(typeof(Gelu), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
     [Kernel(typeof(QuickGelu), typeof(Bf16), typeof(Floats), Hot = true, Tensor = true)]
     [Kernel(typeof(QuickGelu), typeof(Bf16), typeof(Halves), Hot = true, Tensor = true)]
     [Kernel(typeof(Identity), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Fp16), typeof(Patches), Hot = true, Tensor = true)]
     [Kernel(typeof(Identity), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
     [Kernel(typeof(Gelu), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
     [Kernel(typeof(Gelu), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
     [Kernel(typeof(QuickGelu), typeof(Fp16), typeof(Floats), Hot = true, Tensor = true)]
     [Kernel(typeof(QuickGelu), typeof(Fp16), typeof(Halves), Hot = true, Tensor = true)]
     [Kernel(typeof(Identity), typeof(Tf32), typeof(Floats), Hot = true, Tensor = true)]
+    [Kernel(typeof(Identity), typeof(Tf32), typeof(Patches), Hot = true, Tensor = true)]
     [Kernel(typeof(Gelu), typeof(Tf32), typeof(Floats), Hot = true, Tensor = true)]
     [Kernel(typeof(QuickGelu), typeof(Tf32), typeof(Floats), Hot = true, Tensor = true)]
     private static void ForwardKernel<TEpilogue, TFactor, TInput>(View x, ArrayView<F4> x4, ArrayView<uint> x16, RowLayout layout, ArrayView<uint> w, View bias, View y, ArrayView<uint> y16,
@@ -151,7 +170,7 @@ internal sealed class TensorLinear(IlgpuBackend backend)
                 }
                 else
                 {
-                    Store<TFactor>(shared, slice * StageWords, partWord, partWord2, LoadPart<TFactor>(x, x4, layout, row0 + partRow, slice * sliceLength + partK));
+                    Store<TFactor>(shared, slice * StageWords, partWord, partWord2, LoadPart<TFactor, TInput>(x, x4, layout, row0 + partRow, slice * sliceLength + partK));
                 }
             }
             TensorCores.Commit();
@@ -175,7 +194,7 @@ internal sealed class TensorLinear(IlgpuBackend backend)
                 }
                 else
                 {
-                    part = LoadPart<TFactor>(x, x4, layout, row0 + partRow, (slice + 2) * sliceLength + partK);
+                    part = LoadPart<TFactor, TInput>(x, x4, layout, row0 + partRow, (slice + 2) * sliceLength + partK);
                 }
             }
             TensorCores.Commit();
@@ -187,29 +206,35 @@ internal sealed class TensorLinear(IlgpuBackend backend)
             next = next == 2 * StageWords ? 0 : next + StageWords;
         }
         int row = row0 + warpRow + (lane >> 2), column = column0 + warpColumn + (lane & 3) * 2;
-        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row, column, sums.S0);
-        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row + 16, column, sums.S1);
-        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row + 32, column, sums.S2);
-        StoreStrip<TEpilogue, TFactor>(y, y16, bias, layout.M, shape, row + 48, column, sums.S3);
+        StoreStrip<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row, column, sums.S0);
+        StoreStrip<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row + 16, column, sums.S1);
+        StoreStrip<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row + 32, column, sums.S2);
+        StoreStrip<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row + 48, column, sums.S3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Swizzle(int row, int chunk) => Strip.Word(RowWords / 4, row, chunk);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static RowPart LoadPart<TFactor>(View x, ArrayView<F4> x4, RowLayout layout, int row, int k)
+    private static RowPart LoadPart<TFactor, TInput>(View x, ArrayView<F4> x4, RowLayout layout, int row, int k)
         where TFactor : struct, IFactor
+        where TInput : struct, IStorage
     {
         RowPart part = default;
-        part.A = MatrixRows.Load(x, x4, layout, row, k);
-        part.B = MatrixRows.Load(x, x4, layout, row, k + 4);
+        part.A = LoadQuad<TInput>(x, x4, layout, row, k);
+        part.B = LoadQuad<TInput>(x, x4, layout, row, k + 4);
         if (TFactor.PerWord == 2)
         {
-            part.C = MatrixRows.Load(x, x4, layout, row, k + 8);
-            part.D = MatrixRows.Load(x, x4, layout, row, k + 12);
+            part.C = LoadQuad<TInput>(x, x4, layout, row, k + 8);
+            part.D = LoadQuad<TInput>(x, x4, layout, row, k + 12);
         }
         return part;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static F4 LoadQuad<TInput>(View x, ArrayView<F4> x4, RowLayout layout, int row, int k)
+        where TInput : struct, IStorage
+        => TInput.IsPatches ? PatchRows.Load(x, x4, layout, row, k) : MatrixRows.Load(x, x4, layout, row, k);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<TFactor>(ArrayView<uint> shared, int stage, int word, int word2, RowPart part)
@@ -242,26 +267,47 @@ internal sealed class TensorLinear(IlgpuBackend backend)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreStrip<TEpilogue, TFactor>(View y, ArrayView<uint> y16, View bias, int rows, ProductShape shape, int row, int column, Strip s)
+    private static void StoreStrip<TEpilogue, TFactor, TInput>(View y, ArrayView<uint> y16, View bias, RowLayout layout, ProductShape shape, int row, int column, Strip s)
         where TEpilogue : struct, IEpilogue
         where TFactor : struct, IFactor
+        where TInput : struct, IStorage
     {
-        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column, s.C0);
-        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column + 8, s.C1);
-        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column + 16, s.C2);
-        StoreFragment<TEpilogue, TFactor>(y, y16, bias, rows, shape, row, column + 24, s.C3);
+        StoreFragment<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row, column, s.C0);
+        StoreFragment<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row, column + 8, s.C1);
+        StoreFragment<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row, column + 16, s.C2);
+        StoreFragment<TEpilogue, TFactor, TInput>(y, y16, bias, layout, shape, row, column + 24, s.C3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreFragment<TEpilogue, TFactor>(View y, ArrayView<uint> y16, View bias, int rows, ProductShape shape, int row, int column, F4 c)
+    private static void StoreFragment<TEpilogue, TFactor, TInput>(View y, ArrayView<uint> y16, View bias, RowLayout layout, ProductShape shape, int row, int column, F4 c)
         where TEpilogue : struct, IEpilogue
         where TFactor : struct, IFactor
+        where TInput : struct, IStorage
     {
+        if (TInput.IsPatches)
+        {
+            StoreToken(y, bias, layout, shape, row, column, c.X, c.Y);
+            StoreToken(y, bias, layout, shape, row + 8, column, c.Z, c.W);
+            return;
+        }
         float left = bias[column], right = bias[column + 1];
-        if (row < rows)
+        if (row < layout.M)
             StorePair<TFactor>(y, y16, shape, row * shape.N, column, TEpilogue.Apply(c.X + left), TEpilogue.Apply(c.Y + right));
-        if (row + 8 < rows)
+        if (row + 8 < layout.M)
             StorePair<TFactor>(y, y16, shape, (row + 8) * shape.N, column, TEpilogue.Apply(c.Z + left), TEpilogue.Apply(c.W + right));
+    }
+
+    // The token of a patch; token 0 is the class.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreToken(View y, View positions, RowLayout layout, ProductShape shape, int row, int column, float left, float right)
+    {
+        if (row >= layout.M)
+            return;
+        int patches = layout.Side * layout.Side, b = row / patches, token = 1 + row - b * patches, start = (b * shape.Tokens + token) * shape.N, position = token * shape.N;
+        if (column < shape.N)
+            y[start + column] = left + positions[position + column];
+        if (column + 1 < shape.N)
+            y[start + column + 1] = right + positions[position + column + 1];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

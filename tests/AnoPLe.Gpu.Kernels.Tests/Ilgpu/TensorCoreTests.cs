@@ -157,6 +157,33 @@ public abstract class TensorCoreTests(string device)
         Assert.Equal(expected[^width..], backend.Download(chosen));
     }
 
+    [Theory]
+    [InlineData(2, 8, 4, 6, 3, MatrixPrecision.Bf16)] // prompts behind the patches, which stay
+    [InlineData(3, 20, 5, 130, 0, MatrixPrecision.Bf16)] // patches that are no multiple of four, two tiles of columns
+    [InlineData(1, 48, 4, 5, 1, MatrixPrecision.Fp16)] // 144 patches: two tiles of rows
+    [InlineData(2, 16, 8, 24, 2, MatrixPrecision.Tf32)]
+    public void PatchEmbedding_agrees_with_the_reference(int batch, int size, int patch, int C, int extra, MatrixPrecision precision)
+    {
+        using var backend = Open(precision);
+        Func<float, float> round = Rounding(precision);
+        int tokens = (size / patch * (size / patch)) + 1, inner = 3 * patch * patch;
+        var random = new Random(size);
+        float[] images = Values(random, batch * 3 * size * size), w = Values(random, C * inner), cls = Values(random, C), positions = Values(random, tokens * C), before = Values(random, batch * (tokens + extra) * C);
+        using PackedLinear packed = backend.Linear.Pack("conv1", w, [], C, inner);
+        using Tensor x = backend.Upload("x", new(batch, tokens + extra, C), before), ti = backend.Upload("images", new(batch, 3, size, size), images),
+            tc = backend.Upload("class", new(C), cls), tp = backend.Upload("positions", new(tokens, C), positions);
+        backend.PatchEmbedding.Forward(x, ti, packed, tc, tp, patch);
+        float[] actual = backend.Download(x);
+        double[] expected = PatchEmbeddingReference.Forward(Array.ConvertAll(images, v => (double)round(v)), Array.ConvertAll(w, v => (double)round(v)), Array.ConvertAll(cls, v => (double)v),
+            Array.ConvertAll(positions, v => (double)v), size, patch);
+        for (int b = 0; b < batch; b++)
+            for (int i = 0; i < (tokens + extra) * C; i++)
+            {
+                int at = (b * (tokens + extra) * C) + i;
+                Assert.Equal(i < tokens * C ? expected[(b * tokens * C) + i] : before[at], actual[at], Tolerance * inner);
+            }
+    }
+
     [Fact]
     public void Halves_that_no_kernel_can_take_are_refused()
     {
