@@ -1,9 +1,11 @@
+using System.Reflection;
 using AnoPLe.Gpu.Benchmarks.Ceiling;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Engines;
 using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Perfolizer.Horology;
 
@@ -20,6 +22,20 @@ internal abstract class BenchmarkConfig : ManualConfig
         AddJob(job.WithToolchain(InProcessEmitToolchain.Instance));
         AddColumn(StatisticColumn.Median, new RateColumn(), new CeilingColumn());
         AddDiagnoser(MemoryDiagnoser.Default);
+        WithCategoryDiscoverer(new OperationCategories());
+    }
+}
+
+/// <summary>The operation that a class measures is its category, with its backward; "ladder" and other marks stay.</summary>
+internal sealed class OperationCategories : DefaultCategoryDiscoverer
+{
+    public override string[] GetCategories(MethodInfo method) => [.. base.GetCategories(method), OperationOf(method.ReflectedType!.Name)];
+
+    private static string OperationOf(string name)
+    {
+        foreach (string end in new[] { "Benchmark", "Text", "Backward", "Gradient" })
+            name = name.EndsWith(end, StringComparison.Ordinal) ? name[..^end.Length] : name;
+        return name;
     }
 }
 

@@ -5,7 +5,10 @@ using ILGPU.Runtime.Cuda;
 namespace AnoPLe.Gpu.Kernels.Ilgpu;
 
 /// <summary>Every operation on a CUDA or OpenCL device, or on ILGPU's simulator of one, in 32-bit floats.</summary>
-/// <remarks>Kernels are compiled when an operation is first used and kept. Operations are enqueued on one stream of their own.</remarks>
+/// <remarks>
+/// Kernels are compiled when an operation is first used and kept. Operations are enqueued on one stream of their own; backends of one CUDA device share its context, so
+/// detectors that shall run side by side have a backend each.
+/// </remarks>
 public sealed class IlgpuBackend : Backend
 {
     /// <summary>Threads of the smallest tile; a device that cannot run them together is refused.</summary>
@@ -20,7 +23,7 @@ public sealed class IlgpuBackend : Backend
     {
         Device = info;
         MatrixPrecision = precision;
-        Accelerator = device.CreateAccelerator(IlgpuContext.Value);
+        Accelerator = IlgpuContext.Accelerators.Acquire(device);
         Stream = Accelerator.CreateStream();
         ImageResize = new ImageResize(this);
         PatchEmbedding = new PatchEmbedding(this);
@@ -341,7 +344,7 @@ public sealed class IlgpuBackend : Backend
         foreach (var buffer in scratch)
             buffer.Dispose();
         Stream.Dispose();
-        Accelerator.Dispose();
+        IlgpuContext.Accelerators.Release(Accelerator);
     }
 
     private static bool HasTensorCores(Device device) => device switch

@@ -14,6 +14,13 @@ internal static class IlgpuContext
     /// <summary>The context: optimisation level 2, without which ILGPU emits generic loads and stores.</summary>
     public static Context Value => Shared.Value;
 
+    /// <summary>
+    /// The accelerators of all backends. On CUDA one context serves all backends of a device, each with a stream of its own: what they enqueue may overlap, kernels are
+    /// compiled once, and the driver's memory for a context is taken once. Two contexts would take turns instead. OpenCL passes arguments to a kernel object that threads
+    /// would share, so there every backend has a context of its own, as on the simulator.
+    /// </summary>
+    public static Shared<Device, Accelerator> Accelerators { get; } = new(device => device.CreateAccelerator(Value), device => device is CudaDevice);
+
     /// <summary>Every device under the name it is opened by: CUDA, then OpenCL, then the simulator.</summary>
     public static IReadOnlyList<(DeviceInfo Info, Device Device)> Devices { get; } = List();
 

@@ -40,7 +40,7 @@ internal static class CompareTorchCommand
         Option<string> precisions = new("--precision") { Description = "Of fp32, tf32, fp16 and bf16, with commas between.", DefaultValueFactory = _ => "fp32,tf32,fp16,bf16" };
         Option<string> batches = new("--batch") { Description = "Images at once, with commas between.", DefaultValueFactory = _ => "1,32" };
         Option<string?> torch = new("--torch") { Description = "What torch_times.py has written; without it nothing is compared." };
-        Option<double> seconds = new("--seconds") { Description = "Time for each work; 0 runs each a few times.", DefaultValueFactory = _ => 1 };
+        Option<double> seconds = new("--seconds") { Description = "Time for each work; 0 runs each once more than it takes to compile.", DefaultValueFactory = _ => 1 };
         Option<bool> json = new("--json") { Description = "One JSON object a line." };
         Option<string?> results = ResultTable.CreateOption();
         RootCommand command = new("Linear layers, attention, layer norm and the whole vision tower on a device, beside PyTorch's times.") { device, model, precisions, batches, torch, seconds, json, results };
@@ -91,14 +91,15 @@ internal static class CompareTorchCommand
     {
         work.Run(); // compiles
         backend.Synchronize();
+        int launches = seconds > 0 ? work.Launches : 1, fewest = seconds > 0 ? FewestRuns : 1;
         List<double> times = [];
-        for (long end = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency); times.Count < FewestRuns || Stopwatch.GetTimestamp() < end;)
+        for (long end = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency); times.Count < fewest || Stopwatch.GetTimestamp() < end;)
         {
             long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < work.Launches; i++)
+            for (int i = 0; i < launches; i++)
                 work.Run();
             backend.Synchronize();
-            times.Add(Stopwatch.GetElapsedTime(start).TotalSeconds / work.Launches);
+            times.Add(Stopwatch.GetElapsedTime(start).TotalSeconds / launches);
         }
         return InterleavedTiming.Median([.. times]);
     }

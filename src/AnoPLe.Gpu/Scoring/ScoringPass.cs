@@ -19,6 +19,7 @@ internal sealed class ScoringPass : IDisposable
     private readonly DecoderActivations? decoded;
     private readonly Tensor scratch, imageLogits, classes;
     private readonly int[] classIndices;
+    private int chosenClass = -1;
 
     /// <summary>Takes the memory for a batch.</summary>
     /// <param name="model">The detector's part on the device.</param>
@@ -107,8 +108,7 @@ internal sealed class ScoringPass : IDisposable
     /// <param name="k">The class.</param>
     public BatchScores Score(MemoryBank? bank, int k)
     {
-        Array.Fill(classIndices, k);
-        Backend.Write(classes, classIndices);
+        ChooseClass(k);
         Backend.CosineLogits.Forward(imageLogits, ClassFeature, model.Text, classes, model.ImageTemperature);
         if (bank is not null)
         {
@@ -151,6 +151,16 @@ internal sealed class ScoringPass : IDisposable
         recorder.Record("inf/map", new(1, S, S), scores.Maps);
         recorder.Record("inf/p_abnormal", new(1), scores.TextScores);
         recorder.Record("inf/score", new(1), scores.Scores);
+    }
+
+    // Writing waits for the encoder, and most passes are of the class before.
+    private void ChooseClass(int k)
+    {
+        if (k == chosenClass)
+            return;
+        Array.Fill(classIndices, k);
+        Backend.Write(classes, classIndices);
+        chosenClass = k;
     }
 
     private BatchScores Read()

@@ -8,8 +8,8 @@ namespace AnoPLe.Gpu.Tests.Scoring;
 /// <summary>A detector whose linear layers compute in bf16 against the same in fp32.</summary>
 public sealed class PrecisionTests
 {
-    // A warp's instruction is dozens of waits between threads on the simulator, so there are few of them.
-    private static readonly ClipConfig Small = ClipConfig.Known["tiny"] with { VisionLayers = 2, TextLayers = 1 };
+    // A warp's instruction is dozens of waits between threads on the simulator, so there are few of them: one slice of a product's sums, two tiles of keys at most.
+    private static readonly ClipConfig Small = ClipConfig.Known["tiny"] with { VisionLayers = 2, VisionWidth = 32, VisionHeads = 2, TextLayers = 1 };
 
     [Theory]
     [InlineData("simulator/bf16")]
