@@ -115,22 +115,17 @@ internal static class TensorCores
 
     /// <summary>Two floats as bf16, rounded to nearest, ties to even: low in the low half (cvt.rn.bf16x2.f32).</summary>
     [IntrinsicImplementation]
-    public static uint Pack(float low, float high) => Round(low) | (Round(high) << 16);
+    public static uint Pack(float low, float high) => Pair(low, high, MatrixPrecision.Bf16);
 
     /// <summary>Two floats as fp16, likewise (cvt.rn.f16x2.f32).</summary>
     [IntrinsicImplementation]
-    public static uint PackFp16(float low, float high) => BitConverter.HalfToUInt16Bits((System.Half)low) | ((uint)BitConverter.HalfToUInt16Bits((System.Half)high) << 16);
+    public static uint PackFp16(float low, float high) => Pair(low, high, MatrixPrecision.Fp16);
 
     /// <summary>A float as tf32: 10 bits of mantissa, rounded to nearest, ties away from zero; the others are zero (cvt.rna.tf32.f32).</summary>
     [IntrinsicImplementation]
     public static uint PackTf32(float value) => float.IsNaN(value) ? 0x7fffe000 : (BitConverter.SingleToUInt32Bits(value) + 0x1000) & 0xffffe000;
 
-    /// <summary>A float's bf16, rounded to nearest, ties to even; NaN stays NaN.</summary>
-    internal static uint Round(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        return float.IsNaN(value) ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    }
+    private static uint Pair(float low, float high, MatrixPrecision precision) => HalfFloats.Round(low, precision) | ((uint)HalfFloats.Round(high, precision) << 16);
 
     private static F4 Emulate(F4 c, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1, Kind kind)
     {

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
-using AnoPLe.Gpu.Benchmarks.Ort;
 using AnoPLe.Gpu.Benchmarks.Ptx;
 using AnoPLe.Gpu.Compute;
 using AnoPLe.Gpu.Kernels.Ilgpu;
@@ -50,7 +48,7 @@ internal static class GpuLadderCommand
                 {
                     cancellation.ThrowIfCancellationRequested();
                     Action run = rung.Prepare(backend, problem);
-                    double error = problem.Error(run), time = seconds > 0 ? Median(backend, run, seconds) : double.NaN;
+                    double error = problem.Error(run), time = seconds > 0 ? DeviceTiming.Median(backend, run, Launches, FewestRuns, seconds) : double.NaN;
                     Console.WriteLine(Line(rung, shape, time, before, error));
                     if (!(error <= 1))
                         Console.Error.WriteLine($"Rung {rung.Id}: an error of {error:g3} times what rounding explains.");
@@ -68,21 +66,6 @@ internal static class GpuLadderCommand
         string measured = double.IsNaN(time) ? $"{"-",9}{"-",10}{"-",8}" : string.Create(CultureInfo.InvariantCulture,
             $"{1e3 * time,9:f3}{2.0 * shape.M * shape.N * shape.K / time / 1e9,10:f1}{(double.IsNaN(before) ? "" : (before / time).ToString("f2", CultureInfo.InvariantCulture)),8}");
         return string.Create(CultureInfo.InvariantCulture, $"{rung.Id,-5}{rung.Idea,-52}{rung.Precision.ToString().ToLowerInvariant(),-10}{measured}{error,7:f2}  {ptx.Mma,8}{ptx.Global,8}{ptx.WideGlobal,6}{ptx.Shared,8}{ptx.WideShared,6}");
-    }
-
-    // A device waits for a host between calls only once in ten: what is timed is the kernel.
-    private static double Median(IlgpuBackend backend, Action run, double seconds)
-    {
-        List<double> times = [];
-        for (long end = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency); times.Count < FewestRuns || Stopwatch.GetTimestamp() < end;)
-        {
-            long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < Launches; i++)
-                run();
-            backend.Synchronize();
-            times.Add(Stopwatch.GetElapsedTime(start).TotalSeconds / Launches);
-        }
-        return InterleavedTiming.Median([.. times]);
     }
 
     private static IlgpuBackend? Open(string device, MatrixPrecision precision)

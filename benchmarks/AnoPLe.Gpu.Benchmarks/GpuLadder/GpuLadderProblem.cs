@@ -82,5 +82,5 @@ internal sealed class GpuLadderProblem : IDisposable
         return (expected, sizes);
     }
 
-    private static float Rounded(float value) => BitConverter.UInt32BitsToSingle(TensorCores.Round(value) << 16);
+    private static float Rounded(float value) => HalfFloats.Widen(HalfFloats.Round(value, MatrixPrecision.Bf16), MatrixPrecision.Bf16);
 }

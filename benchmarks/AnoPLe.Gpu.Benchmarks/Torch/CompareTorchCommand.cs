@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using AnoPLe.Gpu.Benchmarks.Ceiling;
-using AnoPLe.Gpu.Benchmarks.Ort;
 using AnoPLe.Gpu.Clip;
 using AnoPLe.Gpu.Compute;
 
@@ -91,16 +89,6 @@ internal static class CompareTorchCommand
     {
         work.Run(); // compiles
         backend.Synchronize();
-        int launches = seconds > 0 ? work.Launches : 1, fewest = seconds > 0 ? FewestRuns : 1;
-        List<double> times = [];
-        for (long end = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency); times.Count < fewest || Stopwatch.GetTimestamp() < end;)
-        {
-            long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < launches; i++)
-                work.Run();
-            backend.Synchronize();
-            times.Add(Stopwatch.GetElapsedTime(start).TotalSeconds / launches);
-        }
-        return InterleavedTiming.Median([.. times]);
+        return seconds > 0 ? DeviceTiming.Median(backend, work.Run, work.Launches, FewestRuns, seconds) : DeviceTiming.Median(backend, work.Run, launches: 1, fewest: 1, seconds);
     }
 }

@@ -370,7 +370,7 @@ public abstract class TensorCoreTests(string device)
         return (float)(Math.Round(value / unit, MidpointRounding.AwayFromZero) * unit);
     }
 
-    private static float Bf16(float value) => BitConverter.UInt32BitsToSingle(TensorCores.Round(value) << 16);
+    private static float Bf16(float value) => HalfFloats.Widen(HalfFloats.Round(value, MatrixPrecision.Bf16), MatrixPrecision.Bf16);
 
     private protected static float[] Values(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1)];
 }
